@@ -1,0 +1,84 @@
+//! Every bound of the system, in one place, with proofs that they fit each other.
+//!
+//! Does not hold tunables: what an operator may change lives in `store.toml` and is clamped to
+//! these. A limit that nothing uses is a `cargo xtask tidy` finding.
+
+/// Longest SKU or coupon code, bytes. Fits one cache line with its length.
+pub const SKU_BYTES_MAX: usize = 64;
+/// Longest session name, bytes.
+pub const SESSION_BYTES_MAX: usize = 64;
+/// Longest product name, bytes.
+pub const NAME_BYTES_MAX: usize = 256;
+/// Longest free-text reason on a stock movement, bytes.
+pub const REASON_BYTES_MAX: usize = 256;
+/// Lines in one hold, cart or checkout. Thirty-two distinct SKUs cover the 99.9th percentile of
+/// shop carts and keep a hold's memory within five cache lines.
+pub const LINES_MAX: usize = 32;
+/// Most units of one SKU in one line. Four billion would fit; a million is a typing mistake.
+pub const QUANTITY_MAX: u32 = 1_000_000;
+/// Most units of stock a SKU may have received in total.
+pub const STOCK_MAX: u64 = 1 << 40;
+/// Largest unit price, minor units: with `QUANTITY_MAX` and `LINES_MAX` a subtotal cannot overflow.
+pub const PRICE_MAX: i64 = 100_000_000_000;
+/// Most uses a coupon may have.
+pub const COUPON_USES_MAX: u64 = 1 << 40;
+/// Shortest hold, milliseconds.
+pub const HOLD_TTL_MS_MIN: u64 = 100;
+/// Longest hold, milliseconds: one day.
+pub const HOLD_TTL_MS_MAX: u64 = 24 * 3600 * 1000;
+/// Price points a product remembers.
+pub const PRICE_HISTORY_MAX: usize = 16;
+/// States an order's history can name.
+pub const ORDER_HISTORY_MAX: usize = 16;
+
+/// Shards in a store. Bounds the version vector of a block: 64 x 8 = 512 bytes.
+pub const SHARDS_MAX: usize = 64;
+/// Data cores, and so streams, in a node.
+pub const CORES_MAX: usize = 64;
+
+/// Largest HTTP request body, bytes.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Largest HTTP request head, bytes.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Header lines in a request.
+pub const HEADERS_MAX: usize = 64;
+/// Requests one connection may have unanswered.
+pub const PIPELINE_MAX: usize = 64;
+/// Longest wait a request may ask for with `Prefer: wait`, seconds.
+pub const WAIT_SECONDS_MAX: u64 = 30;
+
+/// A signature's `created` may be this old, milliseconds.
+pub const SIGNATURE_AGE_MS_MAX: u64 = 300_000;
+/// A signature's `created` may be this far ahead of our clock, milliseconds.
+pub const SIGNATURE_AHEAD_MS_MAX: u64 = 30_000;
+/// A command is remembered at least this long: longer than its signature can be used again.
+pub const DEDUPLICATION_WINDOW_MS: u64 = 360_000;
+/// Longest key name (`keyid`), bytes.
+pub const KEY_NAME_BYTES_MAX: usize = 64;
+/// Keys a store may have registered at once.
+pub const KEYS_MAX: usize = 4096;
+
+/// Unit of every device write, bytes; the largest logical block of common devices.
+pub const BLOCK_ALIGN_BYTES: usize = 4096;
+/// One slot of the registered arena and so the largest block, bytes.
+pub const BLOCK_BYTES_MAX: usize = 256 * 1024;
+/// Largest record, bytes: a body at its limit, its headers and its signature, with room.
+pub const RECORD_BYTES_MAX: usize = 96 * 1024;
+/// Largest answer remembered for a command, bytes.
+pub const ANSWER_BYTES_MAX: usize = 4096;
+/// Device writes in flight per stream. Four keep a device busy (measured) and bound what a crash
+/// can tear.
+pub const WRITES_IN_FLIGHT_MAX: usize = 4;
+/// Superblock copies, written in turn.
+pub const SUPERBLOCKS_COUNT: usize = 4;
+/// Events one decision may append: an expiry or a hold, a coupon use, an order with its steps.
+pub const EVENTS_PER_DECISION_MAX: usize = 8;
+
+const _: () = {
+    assert!(SIGNATURE_AGE_MS_MAX + SIGNATURE_AHEAD_MS_MAX < DEDUPLICATION_WINDOW_MS);
+    assert!(RECORD_BYTES_MAX > BODY_BYTES_MAX + HEAD_BYTES_MAX);
+    assert!(BLOCK_BYTES_MAX >= 2 * RECORD_BYTES_MAX);
+    assert!(BLOCK_BYTES_MAX.is_multiple_of(BLOCK_ALIGN_BYTES));
+    assert!((PRICE_MAX as i128) * (QUANTITY_MAX as i128) * (LINES_MAX as i128) < i64::MAX as i128);
+    assert!(SHARDS_MAX <= 1 << 16);
+};

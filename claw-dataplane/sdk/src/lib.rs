@@ -1,0 +1,1 @@
+//! What others link: the signing client and the types it speaks.

@@ -1,0 +1,1 @@
+//! Memory-mapped pools: nearly all of the unsafe code.

@@ -1,0 +1,1 @@
+//! store.toml: typed settings, their defaults and their checks.

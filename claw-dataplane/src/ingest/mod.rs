@@ -1,0 +1,1 @@
+//! From bytes on a socket to authenticated commands, and back.

@@ -1,0 +1,13 @@
+//! The shell around `claw-core`, and the `claw` command.
+//!
+//! Dependencies point one way: `cli > runtime > node > {ingest, log} > buffer > claw-core`.
+//! Architecture invariant: the subsystems in braces never import each other; they meet in `node`.
+
+pub mod buffer;
+pub mod cli;
+pub mod config;
+pub mod ingest;
+pub mod log;
+pub mod node;
+pub mod runtime;
+pub mod simulate;

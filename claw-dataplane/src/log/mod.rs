@@ -1,0 +1,1 @@
+//! The durable log: devices, group commit, recovery, archive, reading.

@@ -1,0 +1,2 @@
+//! The claw binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The shard loop: select, apply, run effects, keep invariants.

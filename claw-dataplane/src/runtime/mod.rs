@@ -1,0 +1,1 @@
+//! Boot, placement, mesh and fatal stops: the only place threads start.

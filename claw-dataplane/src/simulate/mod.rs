@@ -1,0 +1,1 @@
+//! Shoppers against a real node.

@@ -1,0 +1,2 @@
+//! One verb per activity.
+fn main() {}
