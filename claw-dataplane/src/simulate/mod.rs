@@ -1,1 +1,3 @@
 //! Shoppers against a real node.
+
+pub mod scenarios;
