@@ -1,1 +1,15 @@
-//! The pure machines.
+//! The pure machines: every decision OpenClaw takes, and nothing else.
+//!
+//! In: a [`command::Request`], a message of another shard, or the time. Out: events in the
+//! [`journal`], an encoded [`outcome`], and a list of [`effect`]s for the shell to run. The same
+//! inputs give the same outputs and the same state, byte for byte: replay is the proof.
+//!
+//! Architecture invariant: no I/O, clock, thread, randomness or environment (`.clippy.toml` here
+//! is the fence), and no dependency on the shell.
+
+pub mod codec;
+pub mod command;
+pub mod effect;
+pub mod journal;
+pub mod lines;
+pub mod outcome;

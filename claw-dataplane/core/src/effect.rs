@@ -1,0 +1,103 @@
+//! Effects: what a decision asks the shell to do. A closed list; only the shell acts.
+//!
+//! Events are not in this list: they are already encoded in the [`crate::journal`] when the
+//! decision returns. Every effect waits for the durability of the block that was being filled when
+//! it was emitted: nothing leaves a shard before that.
+
+use claw_common::id::ShardId;
+
+use crate::command::ReplyTo;
+
+/// One thing to do once the log position it observed is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Answer a request. Ingest may drop it when the connection is gone.
+    Reply {
+        /// Who.
+        to: ReplyTo,
+        /// The encoded [`crate::outcome::Outcome`], in [`Effects::bytes`].
+        outcome: Span,
+        /// Sequence to show in `Claw-Position`; 0 for reads of an empty shard.
+        sequence: u64,
+        /// Whether this repeats the answer to an earlier command.
+        repeated: bool,
+    },
+    /// Hand a message to another shard (also to one on the same core). Never lost while the node
+    /// runs; after a crash the sender's open work sends it again.
+    Send {
+        /// Which.
+        to: ShardId,
+        /// The encoded [`crate::shard::message::Message`], in [`Effects::bytes`].
+        message: Span,
+    },
+    /// Tell watchers of a topic. Dropped by the shell while nobody can subscribe.
+    Notify {
+        /// The encoded [`crate::shard::notice::Notice`], in [`Effects::bytes`].
+        notice: Span,
+    },
+}
+
+/// A range of [`Effects::bytes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// Length.
+    pub length: u32,
+}
+
+/// The effects of one decision; kept and reused, so that deciding allocates nothing once warm.
+#[derive(Clone, Debug, Default)]
+pub struct Effects {
+    list: Vec<Effect>,
+    bytes: Vec<u8>,
+}
+
+impl Effects {
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.bytes.clear();
+    }
+
+    /// The effects in order.
+    pub fn list(&self) -> &[Effect] {
+        &self.list
+    }
+
+    /// The bytes of a span.
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        let start = usize::try_from(span.start).expect("32 bits fit");
+        &self.bytes[start..start + usize::try_from(span.length).expect("32 bits fit")]
+    }
+
+    /// Appends an effect.
+    pub fn push(&mut self, effect: Effect) {
+        self.list.push(effect);
+    }
+
+    /// Encodes `value`, which needs at most `bound` bytes, and names where.
+    pub fn encode(&mut self, value: &dyn crate::codec::Encode, bound: usize) -> Span {
+        let start = self.bytes.len();
+        self.bytes.resize(start + bound, 0);
+        let mut writer = crate::codec::Writer::new(&mut self.bytes[start..]);
+        value.encode(&mut writer);
+        let length = writer.written();
+        self.bytes.truncate(start + length);
+        self.span(start)
+    }
+
+    /// Copies already encoded bytes and names where.
+    pub fn copy(&mut self, encoded: &[u8]) -> Span {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(encoded);
+        self.span(start)
+    }
+
+    fn span(&self, start: usize) -> Span {
+        Span {
+            start: u32::try_from(start).expect("bounded by the largest answer"),
+            length: u32::try_from(self.bytes.len() - start).expect("bounded likewise"),
+        }
+    }
+}
