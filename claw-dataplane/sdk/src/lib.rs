@@ -1,1 +1,13 @@
-//! What others link: the signing client and the types it speaks.
+//! What others link: keys, RFC 9421 signing, and a small blocking client.
+//!
+//! The node verifies with the same [`signature`] code that clients sign with, so the two cannot
+//! drift apart; vectors of the RFC and an independent implementation keep both honest. Nothing
+//! here knows a route: requests are bytes with a method and a path.
+
+pub mod client;
+pub mod key;
+pub mod signature;
+
+pub use client::{Call, Client, ClientError, Response};
+pub use key::{KeyError, Signer};
+pub use signature::sign::RequestParts;
