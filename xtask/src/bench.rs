@@ -1,0 +1,43 @@
+//! `cargo xtask bench`: measure, beside others, on this machine.
+//!
+//! Builds the node and the measuring program and hands over; what is measured and how is in
+//! `bench/`. Deliberately prints no number of its own.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::demo;
+use crate::process::Task;
+use crate::setup::{self, Purpose};
+use crate::workspace;
+
+/// Measure the release build; arguments go to the measuring program.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  cargo xtask bench                 everything
+  cargo xtask bench --smoke         each measurement for a moment: does it still run?
+  cargo xtask bench -- --help       what the measuring program takes")]
+pub(crate) struct BenchArgs {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    rest: Vec<OsString>,
+}
+
+pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
+    setup::ensure(Purpose::Bench)?;
+    measure(&args.rest)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn measure<S: AsRef<std::ffi::OsStr>>(rest: &[S]) -> Result<()> {
+    demo::build_claw()?;
+    let claw = workspace::program("release", "claw");
+    Task::cargo("see what the measurement says above")
+        .args(["run", "--release", "--package", "claw-bench", "--"])
+        .args(rest)
+        .env("CLAW_BIN", claw)
+        .run()
+}
