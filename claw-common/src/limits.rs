@@ -58,6 +58,31 @@ pub const KEY_NAME_BYTES_MAX: usize = 64;
 /// Keys a store may have registered at once.
 pub const KEYS_MAX: usize = 4096;
 
+/// Files of a State-Schema.
+pub const SCHEMA_FILES_MAX: usize = 64;
+/// One file of a State-Schema, bytes.
+pub const SCHEMA_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Event types a store may declare for itself.
+pub const SCHEMA_EVENTS_MAX: usize = 256;
+/// Members declared in one object.
+pub const SCHEMA_FIELDS_MAX: usize = 128;
+/// Members of one object that only a `"*"` rule covers.
+pub const SCHEMA_OTHERS_MAX: usize = 64;
+/// Objects and arrays inside each other, in declarations and in free JSON.
+pub const SCHEMA_DEPTH_MAX: usize = 4;
+/// Longest text member and longest free JSON, bytes.
+pub const SCHEMA_TEXT_BYTES_MAX: usize = 8192;
+/// Entries of a list, members of a map, words of an `enum`.
+pub const SCHEMA_COUNT_MAX: usize = 256;
+/// Longest name of an event type or member, bytes.
+pub const SCHEMA_NAME_BYTES_MAX: usize = 64;
+/// Steps a text pattern may unroll to: one bit each in a 128-bit word, and one for the end.
+pub const SCHEMA_PATTERN_STEPS_MAX: usize = 127;
+/// Steps of one upcaster.
+pub const SCHEMA_STEPS_MAX: usize = 64;
+/// Declared extra members of one event as canonical JSON, bytes.
+pub const EXTRA_BYTES_MAX: usize = 16 * 1024;
+
 /// Unit of every device write, bytes; the largest logical block of common devices.
 pub const BLOCK_ALIGN_BYTES: usize = 4096;
 /// One slot of the registered arena and so the largest block, bytes.
@@ -81,4 +106,6 @@ const _: () = {
     assert!(BLOCK_BYTES_MAX.is_multiple_of(BLOCK_ALIGN_BYTES));
     assert!((PRICE_MAX as i128) * (QUANTITY_MAX as i128) * (LINES_MAX as i128) < i64::MAX as i128);
     assert!(SHARDS_MAX <= 1 << 16);
+    assert!(SCHEMA_TEXT_BYTES_MAX <= EXTRA_BYTES_MAX);
+    assert!(EXTRA_BYTES_MAX < BODY_BYTES_MAX);
 };

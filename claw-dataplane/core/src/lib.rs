@@ -13,3 +13,4 @@ pub mod effect;
 pub mod journal;
 pub mod lines;
 pub mod outcome;
+pub mod schema;
