@@ -91,6 +91,8 @@ pub const BLOCK_BYTES_MAX: usize = 256 * 1024;
 pub const RECORD_BYTES_MAX: usize = 96 * 1024;
 /// Largest answer remembered for a command, bytes.
 pub const ANSWER_BYTES_MAX: usize = 4096;
+/// Smallest de-duplication window, bytes: two answers of the largest size and room to wrap.
+pub const DEDUPLICATION_BYTES_MIN: usize = 64 * 1024;
 /// Device writes in flight per stream. Four keep a device busy (measured) and bound what a crash
 /// can tear.
 pub const WRITES_IN_FLIGHT_MAX: usize = 4;

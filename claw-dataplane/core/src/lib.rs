@@ -14,3 +14,4 @@ pub mod journal;
 pub mod lines;
 pub mod outcome;
 pub mod schema;
+pub mod shard;

@@ -55,6 +55,11 @@ impl<'a> Lines<'a> {
         self.count == 0
     }
 
+    /// Bytes [`Encode`] writes.
+    pub const fn encoded_bytes(&self) -> usize {
+        4 + self.bytes.len()
+    }
+
     /// The lines in SKU order.
     pub fn iter(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
         let mut reader = Reader::new(self.bytes);

@@ -4,6 +4,10 @@
 //! decides it. A command borrows from the request's bytes; crossing to another core it is encoded
 //! (the same codec) and decoded there.
 
+mod codec;
+
+pub(crate) use codec::{flag, large_text};
+
 use claw_common::id::Id;
 use claw_common::money::{Currency, Money};
 use claw_common::time::{Hlc, UnixMs};

@@ -5,6 +5,8 @@
 //!
 //! Refusals are listed in their order of precedence: when several hold, the first is the answer.
 
+mod codec;
+
 use claw_common::id::Id;
 use claw_common::money::{Currency, Money};
 use claw_common::time::UnixMs;

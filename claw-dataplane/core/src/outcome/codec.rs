@@ -1,0 +1,377 @@
+//! Outcomes as bytes: what a repeated command gets again, byte for byte.
+//!
+//! Remembered answers live in the log, so codes here are stable: new ones are added at the end.
+
+use super::{
+    CancelReason, CartView, CouponView, HoldState, HoldView, Missing, OrderState, OrderView,
+    Outcome, ProductView, Refusal,
+};
+use claw_common::money::Money;
+
+use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
+use crate::command::{CouponTerms, flag, large_text};
+use crate::lines::Lines;
+
+impl Outcome<'_> {
+    /// A bound of the bytes its encoding needs.
+    pub fn encoded_bytes_max(&self) -> usize {
+        match self {
+            Outcome::Product(view) => view.encoded_bytes_max(),
+            Outcome::Products { views, .. } => 16 + views.len(),
+            Outcome::Cart(view) => 64 + view.lines.encoded_bytes(),
+            Outcome::Hold(view) => 64 + view.lines.encoded_bytes(),
+            Outcome::Order(view) => 128 + view.lines.encoded_bytes() + view.history.len(),
+            Outcome::Coupon(view) => 128 + view.code.len(),
+            Outcome::CartCreated { .. } | Outcome::KeyChanged => 32,
+            Outcome::Refused(_) => 128,
+        }
+    }
+}
+
+impl Encode for Outcome<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        match self {
+            Outcome::Product(view) => {
+                writer.u8(1);
+                view.encode(writer);
+            }
+            Outcome::Products { count, views, more } => {
+                writer.u8(2);
+                writer.u16(*count);
+                writer.large(views);
+                writer.u8(u8::from(*more));
+            }
+            Outcome::Coupon(view) => {
+                writer.u8(3);
+                view.encode(writer);
+            }
+            Outcome::CartCreated { cart } => {
+                writer.u8(4);
+                writer.id(*cart);
+            }
+            Outcome::Cart(view) => {
+                writer.u8(5);
+                view.encode(writer);
+            }
+            Outcome::Hold(view) => {
+                writer.u8(6);
+                view.encode(writer);
+            }
+            Outcome::Order(view) => {
+                writer.u8(7);
+                view.encode(writer);
+            }
+            Outcome::KeyChanged => writer.u8(8),
+            Outcome::Refused(refusal) => {
+                writer.u8(9);
+                refusal.encode(writer);
+            }
+        }
+    }
+}
+
+impl<'a> Decode<'a> for Outcome<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(match reader.u8()? {
+            1 => Self::Product(ProductView::decode(reader)?),
+            2 => {
+                let (count, views) = (reader.u16()?, reader.large()?);
+                Self::Products { count, views, more: flag(reader)? }
+            }
+            3 => Self::Coupon(CouponView::decode(reader)?),
+            4 => Self::CartCreated { cart: reader.id()? },
+            5 => Self::Cart(CartView::decode(reader)?),
+            6 => Self::Hold(HoldView::decode(reader)?),
+            7 => Self::Order(OrderView::decode(reader)?),
+            8 => Self::KeyChanged,
+            9 => Self::Refused(Refusal::decode(reader)?),
+            _ => return Err(reader.invalid("outcome")),
+        })
+    }
+}
+
+impl ProductView<'_> {
+    /// A bound of the bytes its encoding needs.
+    pub const fn encoded_bytes_max(&self) -> usize {
+        96 + self.sku.len() + self.name.len() + self.attributes.len()
+    }
+}
+
+impl Encode for ProductView<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.u8(u8::from(self.created));
+        writer.text(self.sku);
+        writer.text(self.name);
+        self.price.encode(writer);
+        writer.large(self.attributes.as_bytes());
+        for number in [self.received, self.removed, self.held, self.sold, self.version] {
+            writer.u64(number);
+        }
+    }
+}
+
+impl<'a> Decode<'a> for ProductView<'a> {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(Self {
+            created: flag(r)?,
+            sku: r.text()?,
+            name: r.text()?,
+            price: Money::decode(r)?,
+            attributes: large_text(r)?,
+            received: r.u64()?,
+            removed: r.u64()?,
+            held: r.u64()?,
+            sold: r.u64()?,
+            version: r.u64()?,
+        })
+    }
+}
+
+impl Encode for CouponView<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.u8(u8::from(self.created));
+        writer.text(self.code);
+        self.terms.encode(writer);
+        writer.u64(self.uses);
+    }
+}
+
+impl<'a> Decode<'a> for CouponView<'a> {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(Self {
+            created: flag(r)?,
+            code: r.text()?,
+            terms: CouponTerms::decode(r)?,
+            uses: r.u64()?,
+        })
+    }
+}
+
+impl Encode for CartView<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.id(self.cart);
+        self.lines.encode(writer);
+        writer.option(self.currency, Writer::currency);
+    }
+}
+
+impl<'a> Decode<'a> for CartView<'a> {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(Self {
+            cart: r.id()?,
+            lines: Lines::decode(r)?,
+            currency: r.option(Reader::<'a>::currency)?,
+        })
+    }
+}
+
+impl Encode for HoldView<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.u8(u8::from(self.created));
+        writer.id(self.hold);
+        writer.u8(self.state as u8);
+        self.lines.encode(writer);
+        writer.currency(self.currency);
+        writer.u64(self.expires_at_ms);
+    }
+}
+
+impl<'a> Decode<'a> for HoldView<'a> {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(Self {
+            created: flag(r)?,
+            hold: r.id()?,
+            state: HoldState::decode(r)?,
+            lines: Lines::decode(r)?,
+            currency: r.currency()?,
+            expires_at_ms: r.u64()?,
+        })
+    }
+}
+
+impl<'a> Decode<'a> for HoldState {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(match reader.u8()? {
+            0 => Self::Reserving,
+            1 => Self::Active,
+            2 => Self::Released,
+            3 => Self::Expired,
+            4 => Self::Sold,
+            _ => return Err(reader.invalid("hold state")),
+        })
+    }
+}
+
+impl OrderState {
+    /// All states in the order of their codes.
+    pub const ALL: [Self; 11] = [
+        Self::Reserving,
+        Self::Pricing,
+        Self::Scoring,
+        Self::Authorizing,
+        Self::RequiresAction,
+        Self::Confirming,
+        Self::Capturing,
+        Self::Placed,
+        Self::Shipped,
+        Self::Cancelled,
+        Self::Refunded,
+    ];
+}
+
+impl<'a> Decode<'a> for OrderState {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let code = usize::from(reader.u8()?);
+        Self::ALL.get(code).copied().ok_or_else(|| reader.invalid("order state"))
+    }
+}
+
+impl<'a> Decode<'a> for CancelReason {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(match reader.u8()? {
+            1 => Self::SoldOut,
+            2 => Self::PaymentDeclined,
+            3 => Self::PaymentUnavailable,
+            4 => Self::FraudBlocked,
+            5 => Self::CouponInvalid,
+            6 => Self::Expired,
+            7 => Self::ShopperCancelled,
+            _ => return Err(reader.invalid("cancel reason")),
+        })
+    }
+}
+
+impl Encode for OrderView<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.id(self.order);
+        writer.u8(self.state as u8);
+        self.lines.encode(writer);
+        writer.currency(self.currency);
+        for amount in [self.subtotal, self.discount, self.tax, self.total] {
+            writer.i64(amount);
+        }
+        writer.option(self.reason, |w, reason| w.u8(reason as u8));
+        writer.blob(self.history);
+    }
+}
+
+impl<'a> Decode<'a> for OrderView<'a> {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(Self {
+            order: r.id()?,
+            state: OrderState::decode(r)?,
+            lines: Lines::decode(r)?,
+            currency: r.currency()?,
+            subtotal: r.i64()?,
+            discount: r.i64()?,
+            tax: r.i64()?,
+            total: r.i64()?,
+            reason: r.option(CancelReason::decode)?,
+            history: r.blob()?,
+        })
+    }
+}
+
+impl<'a> Decode<'a> for Missing {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(match reader.u8()? {
+            1 => Self::Product,
+            2 => Self::Coupon,
+            3 => Self::Cart,
+            4 => Self::Hold,
+            5 => Self::Order,
+            _ => return Err(reader.invalid("missing")),
+        })
+    }
+}
+
+impl Refusal<'_> {
+    /// Whether it says something of the moment only: never logged, never remembered.
+    pub const fn is_momentary(&self) -> bool {
+        matches!(
+            self,
+            Refusal::WindowFull
+                | Refusal::CapacityFull { .. }
+                | Refusal::StillDeciding
+                | Refusal::IdempotencyMismatch
+        )
+    }
+}
+
+impl Encode for Refusal<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        let mut coded = |code: u8| writer.u8(code);
+        match *self {
+            Refusal::WindowFull => coded(1),
+            Refusal::CapacityFull { slab } => {
+                coded(2);
+                writer.text(slab);
+            }
+            Refusal::StillDeciding => coded(3),
+            Refusal::IdempotencyMismatch => coded(4),
+            Refusal::NotFound(missing) => {
+                coded(5);
+                writer.u8(missing as u8);
+            }
+            Refusal::VersionMismatch { version } => {
+                coded(6);
+                writer.u64(version);
+            }
+            Refusal::UnknownSku { sku } => {
+                coded(7);
+                writer.text(sku);
+            }
+            Refusal::CurrencyMixed => coded(8),
+            Refusal::Empty => coded(9),
+            Refusal::LinesAboveMax => coded(10),
+            Refusal::StockNegative { sku, available } => {
+                coded(11);
+                writer.text(sku);
+                writer.u64(available);
+            }
+            Refusal::CouponUsesBelowUsed { uses } => {
+                coded(12);
+                writer.u64(uses);
+            }
+            Refusal::SoldOut { sku, requested, available } => {
+                coded(13);
+                writer.text(sku);
+                writer.u64(requested);
+                writer.u64(available);
+            }
+            Refusal::HoldSold => coded(14),
+            Refusal::HoldNotActive { state } => {
+                coded(15);
+                writer.u8(state as u8);
+            }
+            Refusal::OrderState { state } => {
+                coded(16);
+                writer.u8(state as u8);
+            }
+        }
+    }
+}
+
+impl<'a> Decode<'a> for Refusal<'a> {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(match r.u8()? {
+            1 => Self::WindowFull,
+            2 => Self::CapacityFull { slab: r.text()? },
+            3 => Self::StillDeciding,
+            4 => Self::IdempotencyMismatch,
+            5 => Self::NotFound(Missing::decode(r)?),
+            6 => Self::VersionMismatch { version: r.u64()? },
+            7 => Self::UnknownSku { sku: r.text()? },
+            8 => Self::CurrencyMixed,
+            9 => Self::Empty,
+            10 => Self::LinesAboveMax,
+            11 => Self::StockNegative { sku: r.text()?, available: r.u64()? },
+            12 => Self::CouponUsesBelowUsed { uses: r.u64()? },
+            13 => Self::SoldOut { sku: r.text()?, requested: r.u64()?, available: r.u64()? },
+            14 => Self::HoldSold,
+            15 => Self::HoldNotActive { state: HoldState::decode(r)? },
+            16 => Self::OrderState { state: OrderState::decode(r)? },
+            _ => return Err(r.invalid("refusal")),
+        })
+    }
+}

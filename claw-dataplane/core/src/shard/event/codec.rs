@@ -1,0 +1,278 @@
+//! Events as bytes: version 1 of every kind.
+//!
+//! A later version of a kind keeps its reader here; what is written is always the newest.
+
+use claw_common::id::ShardId;
+use claw_common::money::Money;
+
+use super::{Event, EventKind, KeyChanged, OrderCreated};
+use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
+use crate::command::{CouponTerms, flag, large_text};
+use crate::lines::Lines;
+use crate::outcome::CancelReason;
+use crate::shard::error::ApplyError;
+use crate::shard::message::PartKey;
+
+impl Encode for Event<'_> {
+    fn encode(&self, w: &mut Writer<'_>) {
+        match *self {
+            Event::ProductPut { sku, name, price, attributes } => {
+                w.text(sku);
+                w.text(name);
+                price.encode(w);
+                w.large(attributes.as_bytes());
+            }
+            Event::StockMoved { sku, delta, reason } => {
+                w.text(sku);
+                w.i64(delta);
+                w.text(reason);
+            }
+            Event::PriceChanged { sku, price } => {
+                w.text(sku);
+                price.encode(w);
+            }
+            Event::CouponPut { code, terms } => {
+                w.text(code);
+                terms.encode(w);
+            }
+            Event::CartCreated { cart, session } => {
+                w.id(cart);
+                w.text(session);
+            }
+            Event::CartChanged { cart, sku, quantity, price } => {
+                w.id(cart);
+                w.text(sku);
+                w.u32(quantity);
+                price.encode(w);
+            }
+            Event::HoldReserving { hold, session, currency, ttl_ms: number, lines }
+            | Event::HoldGranted { hold, session, currency, expires_at_ms: number, lines } => {
+                w.id(hold);
+                w.text(session);
+                w.currency(currency);
+                w.u64(number);
+                lines.encode(w);
+            }
+            Event::HoldExtended { hold, expires_at_ms: number }
+            | Event::HoldRefused { hold, asked: number } => {
+                w.id(hold);
+                w.u64(number);
+            }
+            Event::HoldReleased { hold: id }
+            | Event::HoldExpired { hold: id }
+            | Event::OrderPartHeld { order: id }
+            | Event::OrderPlaced { order: id }
+            | Event::OrderShipped { order: id }
+            | Event::OrderRefunded { order: id } => w.id(id),
+            Event::MemberHeld { .. }
+            | Event::MemberCouponHeld { .. }
+            | Event::MemberSettled { .. }
+            | Event::MemberUndone { .. }
+            | Event::MemberAcknowledged { .. } => self.encode_member(w),
+            Event::OrderCreated(created) => created.encode(w),
+            Event::OrderConfirming { order, discount, lines } => {
+                w.id(order);
+                w.i64(discount);
+                lines.encode(w);
+            }
+            Event::OrderCancelled { order, reason, asked, coupon_asked } => {
+                w.id(order);
+                w.u8(reason as u8);
+                w.u64(asked);
+                w.u8(u8::from(coupon_asked));
+            }
+            Event::CommandRefused | Event::CommandUnchanged => {}
+            Event::KeyChanged(key) => key.encode(w),
+        }
+    }
+}
+
+impl Event<'_> {
+    fn encode_member(&self, w: &mut Writer<'_>) {
+        match *self {
+            Event::MemberHeld { key, home, lines } => {
+                key.encode(w);
+                w.u16(home.0);
+                lines.encode(w);
+            }
+            Event::MemberCouponHeld { key, home, code, discount } => {
+                key.encode(w);
+                w.u16(home.0);
+                w.text(code);
+                w.i64(discount);
+            }
+            Event::MemberSettled { key } => key.encode(w),
+            Event::MemberUndone { key, home } => {
+                key.encode(w);
+                w.u16(home.0);
+            }
+            Event::MemberAcknowledged { key, member, phase } => {
+                key.encode(w);
+                w.u16(member.0);
+                w.u8(phase);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<'a> Event<'a> {
+    /// Reads the payload of a record (without extra fields and answer).
+    pub fn decode(kind: u16, version: u16, payload: &'a [u8]) -> Result<Self, ApplyError> {
+        let known = EventKind::from_code(kind).ok_or(ApplyError::KindUnknown { code: kind })?;
+        if version == 0 || version > known.version() {
+            return Err(ApplyError::VersionUnknown { code: kind, version });
+        }
+        let mut reader = Reader::new(payload);
+        let event = Self::decode_fields(known, &mut reader)?;
+        reader.finish()?;
+        Ok(event)
+    }
+
+    fn decode_fields(kind: EventKind, r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(match kind {
+            EventKind::ProductPut => Self::ProductPut {
+                sku: r.text()?,
+                name: r.text()?,
+                price: Money::decode(r)?,
+                attributes: large_text(r)?,
+            },
+            EventKind::StockMoved => {
+                Self::StockMoved { sku: r.text()?, delta: r.i64()?, reason: r.text()? }
+            }
+            EventKind::PriceChanged => {
+                Self::PriceChanged { sku: r.text()?, price: Money::decode(r)? }
+            }
+            EventKind::CouponPut => {
+                Self::CouponPut { code: r.text()?, terms: CouponTerms::decode(r)? }
+            }
+            EventKind::CartCreated => Self::CartCreated { cart: r.id()?, session: r.text()? },
+            EventKind::CartChanged => Self::CartChanged {
+                cart: r.id()?,
+                sku: r.text()?,
+                quantity: r.u32()?,
+                price: Money::decode(r)?,
+            },
+            EventKind::HoldReserving => Self::HoldReserving {
+                hold: r.id()?,
+                session: r.text()?,
+                currency: r.currency()?,
+                ttl_ms: r.u64()?,
+                lines: Lines::decode(r)?,
+            },
+            EventKind::HoldGranted => Self::HoldGranted {
+                hold: r.id()?,
+                session: r.text()?,
+                currency: r.currency()?,
+                expires_at_ms: r.u64()?,
+                lines: Lines::decode(r)?,
+            },
+            EventKind::HoldExtended => {
+                Self::HoldExtended { hold: r.id()?, expires_at_ms: r.u64()? }
+            }
+            EventKind::HoldReleased => Self::HoldReleased { hold: r.id()? },
+            EventKind::HoldExpired => Self::HoldExpired { hold: r.id()? },
+            EventKind::HoldRefused => Self::HoldRefused { hold: r.id()?, asked: r.u64()? },
+            EventKind::MemberHeld
+            | EventKind::MemberCouponHeld
+            | EventKind::MemberSettled
+            | EventKind::MemberUndone
+            | EventKind::MemberAcknowledged => Self::decode_member(kind, r)?,
+            EventKind::OrderCreated => Self::OrderCreated(OrderCreated::decode(r)?),
+            EventKind::OrderPartHeld => Self::OrderPartHeld { order: r.id()? },
+            EventKind::OrderConfirming => Self::OrderConfirming {
+                order: r.id()?,
+                discount: r.i64()?,
+                lines: Lines::decode(r)?,
+            },
+            EventKind::OrderPlaced => Self::OrderPlaced { order: r.id()? },
+            EventKind::OrderCancelled => Self::OrderCancelled {
+                order: r.id()?,
+                reason: CancelReason::decode(r)?,
+                asked: r.u64()?,
+                coupon_asked: flag(r)?,
+            },
+            EventKind::OrderShipped => Self::OrderShipped { order: r.id()? },
+            EventKind::OrderRefunded => Self::OrderRefunded { order: r.id()? },
+            EventKind::CommandRefused => Self::CommandRefused,
+            EventKind::CommandUnchanged => Self::CommandUnchanged,
+            EventKind::KeyChanged => Self::KeyChanged(KeyChanged::decode(r)?),
+        })
+    }
+
+    fn decode_member(kind: EventKind, r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let key = PartKey::decode(r)?;
+        Ok(match kind {
+            EventKind::MemberHeld => {
+                Self::MemberHeld { key, home: ShardId(r.u16()?), lines: Lines::decode(r)? }
+            }
+            EventKind::MemberCouponHeld => Self::MemberCouponHeld {
+                key,
+                home: ShardId(r.u16()?),
+                code: r.text()?,
+                discount: r.i64()?,
+            },
+            EventKind::MemberSettled => Self::MemberSettled { key },
+            EventKind::MemberUndone => Self::MemberUndone { key, home: ShardId(r.u16()?) },
+            _ => Self::MemberAcknowledged { key, member: ShardId(r.u16()?), phase: r.u8()? },
+        })
+    }
+}
+
+impl Encode for OrderCreated<'_> {
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.id(self.order);
+        w.text(self.session);
+        w.option(self.hold, Writer::id);
+        w.option(self.cart, Writer::id);
+        w.currency(self.currency);
+        w.u64(self.deadline_ms);
+        w.u8(u8::from(self.held));
+        self.lines.encode(w);
+        w.option(self.coupon, Writer::text);
+        w.large(self.ship_to.as_bytes());
+        w.text(self.region);
+    }
+}
+
+impl<'a> Decode<'a> for OrderCreated<'a> {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(Self {
+            order: r.id()?,
+            session: r.text()?,
+            hold: r.option(Reader::id)?,
+            cart: r.option(Reader::id)?,
+            currency: r.currency()?,
+            deadline_ms: r.u64()?,
+            held: flag(r)?,
+            lines: Lines::decode(r)?,
+            coupon: r.option(Reader::text)?,
+            ship_to: large_text(r)?,
+            region: r.text()?,
+        })
+    }
+}
+
+impl Encode for KeyChanged<'_> {
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.u32(self.number);
+        w.text(self.name);
+        w.text(self.role);
+        w.u16(self.algorithm);
+        w.raw(&self.public);
+        w.u8(u8::from(self.revoked));
+    }
+}
+
+impl<'a> Decode<'a> for KeyChanged<'a> {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(Self {
+            number: r.u32()?,
+            name: r.text()?,
+            role: r.text()?,
+            algorithm: r.u16()?,
+            public: r.array()?,
+            revoked: flag(r)?,
+        })
+    }
+}

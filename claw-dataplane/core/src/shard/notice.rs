@@ -1,0 +1,70 @@
+//! Notices: what watchers of a topic are told. Facts already in the log, made small.
+//!
+//! Owns the bytes only; who watches, and with which cursor, is the shell's business. A notice is
+//! an effect, so it leaves after the event it tells of is durable.
+
+use claw_common::id::Id;
+
+use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
+use crate::outcome::{HoldState, OrderState};
+
+/// One thing worth telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice<'a> {
+    /// A hold ended or changed.
+    Hold {
+        /// Topic.
+        session: &'a str,
+        /// Hold.
+        hold: Id,
+        /// State it is in now.
+        state: HoldState,
+    },
+    /// An order moved on.
+    Order {
+        /// Topic.
+        session: &'a str,
+        /// Order.
+        order: Id,
+        /// State it is in now.
+        state: OrderState,
+    },
+}
+
+/// Most bytes a notice needs.
+pub const NOTICE_BYTES_MAX: usize = 1 + 16 + 1 + 2 + claw_common::limits::SESSION_BYTES_MAX;
+
+impl Encode for Notice<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        match *self {
+            Notice::Hold { session, hold, state } => {
+                writer.u8(1);
+                writer.id(hold);
+                writer.u8(state as u8);
+                writer.text(session);
+            }
+            Notice::Order { session, order, state } => {
+                writer.u8(2);
+                writer.id(order);
+                writer.u8(state as u8);
+                writer.text(session);
+            }
+        }
+    }
+}
+
+impl<'a> Decode<'a> for Notice<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        match reader.u8()? {
+            1 => {
+                let (hold, state) = (reader.id()?, HoldState::decode(reader)?);
+                Ok(Self::Hold { session: reader.text()?, hold, state })
+            }
+            2 => {
+                let (order, state) = (reader.id()?, OrderState::decode(reader)?);
+                Ok(Self::Order { session: reader.text()?, order, state })
+            }
+            _ => Err(reader.invalid("notice")),
+        }
+    }
+}
