@@ -1,1 +1,13 @@
-//! Whole-process tests: the shared harness.
+//! Whole-process tests: the harness they share.
+//!
+//! Stores are made by the real `claw init`, nodes are real processes on loopback with a port the
+//! system picks, requests go through the real client. Nothing here is a stand-in. The tests
+//! themselves are in `tests/`; one whose name starts with `slow_` is skipped by
+//! `cargo xtask test --quick`.
+
+pub mod node;
+pub mod program;
+pub mod store;
+
+pub use node::Node;
+pub use store::Store;

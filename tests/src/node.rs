@@ -1,0 +1,195 @@
+//! A real node process: started, waited for, talked to, stopped or killed.
+//!
+//! The node picks a free port and says `http://...` once it listens; that line is how the port is
+//! learned. All it says is kept, so that a failing test can show it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use claw_sdk::client::Client;
+
+use crate::{Store, program};
+
+/// Longest wait for a node to start or to drain: recovery of a full test store included, on a
+/// machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at something that cannot be waited for.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// A running `claw node`. Killed when dropped.
+#[derive(Debug)]
+pub struct Node {
+    child: Child,
+    url: String,
+    lines: Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Node {
+    /// Start on `store` and wait until `/v1/ready` answers 200.
+    ///
+    /// # Panics
+    /// When it does not become ready, with all it said.
+    pub fn start(store: &Store) -> Self {
+        Self::start_with(store, &[])
+    }
+
+    /// The same with further arguments.
+    ///
+    /// # Panics
+    /// When it does not become ready, with all it said.
+    pub fn start_with(store: &Store, args: &[&str]) -> Self {
+        let mut node = Self::spawn(store, args);
+        let deadline = Instant::now() + PATIENCE;
+        while node.url.is_empty() {
+            let Some(line) = node.next_line(deadline) else {
+                panic!("claw node never said where it listens:\n{}", node.said());
+            };
+            if let Some(url) = url_in(&line) {
+                node.url = url;
+            }
+        }
+        node.wait_ready(deadline);
+        node
+    }
+
+    fn spawn(store: &Store, args: &[&str]) -> Self {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut command = program::claw();
+        command.arg("node").arg("--store").arg(store.path());
+        command.args(["--listen", "127.0.0.1:0"]).args(args).stdin(Stdio::null());
+        command.stdout(writer.try_clone().expect("a pipe")).stderr(writer);
+        let child = command.spawn().expect("claw starts");
+        let (sender, lines) = channel();
+        std::thread::Builder::new()
+            .name("node-output".to_owned())
+            .spawn(move || {
+                let lines = BufReader::new(reader).lines().map_while(Result::ok);
+                // Ends when the node does, or when the test no longer listens.
+                for line in lines {
+                    if sender.send(line).is_err() {
+                        break;
+                    }
+                }
+            })
+            .expect("a thread");
+        Self { child, url: String::new(), lines, said: Vec::new() }
+    }
+
+    fn next_line(&mut self, deadline: Instant) -> Option<String> {
+        let patience = deadline.saturating_duration_since(Instant::now());
+        match self.lines.recv_timeout(patience) {
+            Ok(line) => {
+                self.said.push(line.clone());
+                Some(line)
+            }
+            Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => None,
+        }
+    }
+
+    fn wait_ready(&mut self, deadline: Instant) {
+        let mut client = Client::new(&self.url, None).expect("the node's own address");
+        loop {
+            let ready = client.request("GET", "/v1/ready", b"");
+            if ready.is_ok_and(|answer| answer.status == 200) {
+                return;
+            }
+            let exited = self.child.try_wait().expect("our own child");
+            let out_of_time = Instant::now() >= deadline;
+            assert!(exited.is_none() && !out_of_time, "{exited:?}, not ready:\n{}", self.said());
+            std::thread::park_timeout(LOOK_AGAIN);
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The process, for signals and for `/proc`.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A client that signs with one of the store's keys.
+    ///
+    /// # Panics
+    /// When the store has no such key.
+    pub fn client(&self, store: &Store, key_name: &str) -> Client {
+        Client::new(&self.url, Some(store.signer(key_name))).expect("the node's own address")
+    }
+
+    /// `kill -9`, at once.
+    ///
+    /// # Panics
+    /// When the system refuses to kill our own child.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("our own child");
+        self.child.wait().expect("our own child");
+    }
+
+    /// SIGTERM, and wait until it has drained.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
+        // SAFETY: kill takes two numbers and touches no memory of ours; the child is not yet
+        // waited for, so its id is still its own.
+        let sent = unsafe { libc::kill(pid, libc::SIGTERM) };
+        assert_eq!(sent, 0, "our own child");
+        self.wait()
+    }
+
+    /// Wait until it ends by itself.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        // Its output ends with it.
+        while self.next_line(deadline).is_some() {}
+        loop {
+            if let Some(status) = self.child.try_wait().expect("our own child") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "claw node does not end:\n{}", self.said());
+            std::thread::park_timeout(LOOK_AGAIN);
+        }
+    }
+
+    /// All it has said so far.
+    pub fn said(&mut self) -> String {
+        self.said.extend(self.lines.try_iter());
+        self.said.join("\n")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn url_in(line: &str) -> Option<String> {
+    let start = line.find("http://")?;
+    let url: String = line[start..].chars().take_while(|letter| !letter.is_whitespace()).collect();
+    Some(url.trim_end_matches(['/', '.', ',', '\u{1b}']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_is_read_out_of_any_sentence() {
+        let url = Some("http://127.0.0.1:41237".to_owned());
+        assert_eq!(url_in("listening on http://127.0.0.1:41237"), url);
+        assert_eq!(url_in("[INFO claw] http://127.0.0.1:41237/, 2 shards"), url);
+        assert_eq!(url_in("opening the log"), None);
+    }
+}
