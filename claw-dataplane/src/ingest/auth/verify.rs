@@ -1,0 +1,304 @@
+//! Checks one request's signature: coverage, time, key, digest, then the arithmetic.
+//!
+//! Cheap checks first, so that a stranger costs little. Where several labels are given, the first
+//! whose `keyid` is registered counts and the others are ignored. Coverage is at least what the
+//! interface asks; further components are allowed when they can be resolved from the request.
+//!
+//! The arithmetic is split off ([`Verifier::examine`] and [`Verifier::prove`]), so that the ed25519
+//! signatures of one reactor tick can be checked together later; today each is checked alone.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use claw_common::id::Session;
+use claw_common::limits::{SIGNATURE_AGE_MS_MAX, SIGNATURE_AHEAD_MS_MAX};
+use claw_common::time::UnixMs;
+use claw_core::command::AuthMode;
+use claw_sdk::signature::{base, digest};
+use ed25519_dalek::{Signature, Verifier as _};
+use hmac::Mac as _;
+
+use super::fields::{SignatureInput, find_signature, parse_signature_input};
+use super::keyring::{Check, Key, Keyring};
+use crate::ingest::http::Request;
+use crate::ingest::problem::{Problem, ProblemKind};
+use crate::ingest::routes::Role;
+
+/// Bytes of an ed25519 signature, in front of its base in the evidence.
+const SIGNATURE_BYTES: usize = 64;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'k> {
+    /// Number of the key in the registry.
+    pub key: u32,
+    /// `keyid`.
+    pub name: &'k str,
+    /// Role of the key.
+    pub role: Role,
+    /// How it signed.
+    pub auth_mode: AuthMode,
+    /// The one session a shopper's token may touch; `None`: any.
+    pub session: Option<Session>,
+}
+
+/// A signature that says the right things; whether it is right is not known yet.
+#[derive(Debug)]
+pub struct Candidate<'k> {
+    key: &'k Key,
+    signature: [u8; SIGNATURE_BYTES],
+}
+
+/// Verifies; keeps its buffer, so that verifying allocates nothing once warm.
+#[derive(Debug, Default)]
+pub struct Verifier {
+    /// Room for the signature, then the base.
+    evidence: Vec<u8>,
+    provable: bool,
+}
+
+impl Verifier {
+    /// Checks a request at `now_ms`.
+    pub fn authenticate<'k>(
+        &mut self,
+        keyring: &'k Keyring,
+        request: &Request<'_>,
+        now_ms: UnixMs,
+    ) -> Result<Caller<'k>, Problem> {
+        let candidate = self.examine(keyring, request, now_ms)?;
+        self.prove(&candidate)
+    }
+
+    /// For ed25519 the signature and the base it covers, of the last request that was
+    /// authenticated; else empty.
+    pub fn evidence(&self) -> &[u8] {
+        if self.provable { &self.evidence } else { &[] }
+    }
+
+    /// Everything but the arithmetic; the base is kept until the next call.
+    pub fn examine<'k>(
+        &mut self,
+        keyring: &'k Keyring,
+        request: &Request<'_>,
+        now_ms: UnixMs,
+    ) -> Result<Candidate<'k>, Problem> {
+        self.provable = false;
+        let fields = &request.fields;
+        let (Some(inputs), Some(signatures)) = (fields.signature_input, fields.signature) else {
+            return Err(unsigned(fields.authorization));
+        };
+        let (input, key) = choose_label(inputs, keyring)?;
+        check_time(&input, now_ms)?;
+        if input.algorithm.is_some_and(|algorithm| algorithm != key.check.algorithm()) {
+            let detail = format!("the key {} signs with {}", key.name, key.check.algorithm());
+            return Err(bad(detail));
+        }
+        let signature = decode_signature(signatures, input.label, &key.check)?;
+        self.write_base(request, &input)?;
+        check_digest(request)?;
+        Ok(Candidate { key, signature })
+    }
+
+    /// The arithmetic for what was examined last.
+    pub fn prove<'k>(&mut self, candidate: &Candidate<'k>) -> Result<Caller<'k>, Problem> {
+        let base = &self.evidence[SIGNATURE_BYTES..];
+        let (holds, auth_mode) = match &candidate.key.check {
+            Check::Ed25519(key) => {
+                let signature = Signature::from_bytes(&candidate.signature);
+                (key.verify(base, &signature).is_ok(), AuthMode::Ed25519)
+            }
+            Check::Hmac(state) => {
+                let mut state = state.as_ref().clone();
+                state.update(base);
+                // Compares in constant time.
+                let holds = state.verify_slice(&candidate.signature[..32]).is_ok();
+                (holds, AuthMode::HmacSha256)
+            }
+        };
+        if !holds {
+            return Err(bad("the signature is not the key's over this request"));
+        }
+        self.provable = auth_mode == AuthMode::Ed25519;
+        self.evidence[..SIGNATURE_BYTES].copy_from_slice(&candidate.signature);
+        let key = candidate.key;
+        Ok(Caller { key: key.number, name: &key.name, role: key.role, auth_mode, session: None })
+    }
+
+    fn write_base(
+        &mut self,
+        request: &Request<'_>,
+        input: &SignatureInput<'_>,
+    ) -> Result<(), Problem> {
+        let out = &mut self.evidence;
+        out.clear();
+        out.resize(SIGNATURE_BYTES, 0);
+        let mut covered = Coverage(0);
+        for (index, name) in input.components().enumerate() {
+            if input.components().take(index).any(|earlier| earlier == name) {
+                return Err(bad(format!("{name} is covered twice")));
+            }
+            covered.add(name);
+            write_component(out, request, name)?;
+        }
+        base::open_parameters(out);
+        out.extend_from_slice(input.parameters.as_bytes());
+        covered.check(request)
+    }
+}
+
+/// Which of the components that the interface asks for are covered, one bit each.
+#[derive(Clone, Copy, Debug)]
+struct Coverage(u8);
+
+impl Coverage {
+    const NAMES: [&str; 6] = [
+        base::METHOD,
+        base::AUTHORITY,
+        base::PATH,
+        base::QUERY,
+        base::CONTENT_DIGEST,
+        base::IDEMPOTENCY_KEY,
+    ];
+
+    fn add(&mut self, name: &str) {
+        if let Some(index) = Self::NAMES.iter().position(|known| *known == name) {
+            self.0 |= 1 << index;
+        }
+    }
+
+    fn check(self, request: &Request<'_>) -> Result<(), Problem> {
+        let keyed = matches!(request.method, "POST" | "PUT" | "DELETE");
+        let required = [
+            true,
+            true,
+            true,
+            request.query.is_some(),
+            !request.body.is_empty(),
+            keyed && request.fields.idempotency_key.is_some(),
+        ];
+        for (index, name) in Self::NAMES.into_iter().enumerate() {
+            if required[index] && self.0 & (1 << index) == 0 {
+                return Err(bad(format!("the signature does not cover \"{name}\"")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unsigned(authorization: Option<&str>) -> Problem {
+    match authorization {
+        Some(_) => Problem::new(
+            ProblemKind::TokenNotAccepted,
+            "tokens are not active in this node yet: sign the request (RFC 9421)",
+        ),
+        None => Problem::new(
+            ProblemKind::Unsigned,
+            "send Signature-Input and Signature (RFC 9421); `claw sign` prints both",
+        ),
+    }
+}
+
+fn bad(detail: impl Into<String>) -> Problem {
+    Problem::new(ProblemKind::BadSignature, detail)
+}
+
+/// The first label whose key is registered.
+fn choose_label<'a, 'k>(
+    inputs: &'a str,
+    keyring: &'k Keyring,
+) -> Result<(SignatureInput<'a>, &'k Key), Problem> {
+    let mut rest = inputs;
+    let mut unknown = None;
+    while !rest.is_empty() {
+        let input = parse_signature_input(&mut rest)
+            .ok_or_else(|| bad("Signature-Input is not written as RFC 8941 serialises it"))?;
+        let Some(keyid) = input.keyid else { return Err(bad("the signature names no keyid")) };
+        match keyring.find(keyid) {
+            Some(key) if key.revoked => {
+                let detail = format!("the key {keyid} was revoked");
+                return Err(Problem::new(ProblemKind::RevokedKey, detail));
+            }
+            Some(key) => return Ok((input, key)),
+            None => unknown = unknown.or(Some(keyid)),
+        }
+    }
+    let detail = format!("no key is registered as {:?}", unknown.unwrap_or_default());
+    Err(Problem::new(ProblemKind::UnknownKey, detail))
+}
+
+fn check_time(input: &SignatureInput<'_>, now_ms: UnixMs) -> Result<(), Problem> {
+    let Some(created_s) = input.created_s else { return Err(bad("the signature has no created")) };
+    let created_ms = created_s * 1000;
+    let expired = |detail: &str| Err(Problem::new(ProblemKind::SignatureExpired, detail));
+    if created_ms + SIGNATURE_AGE_MS_MAX < now_ms {
+        return expired("the signature was created more than 300 s ago");
+    }
+    if created_ms > now_ms + SIGNATURE_AHEAD_MS_MAX {
+        return expired("the signature was created more than 30 s ahead of the node's clock");
+    }
+    if input.expires_s.is_some_and(|expires_s| expires_s * 1000 < now_ms) {
+        return expired("the signature's own expires has passed");
+    }
+    Ok(())
+}
+
+fn decode_signature(
+    signatures: &str,
+    label: &str,
+    check: &Check,
+) -> Result<[u8; SIGNATURE_BYTES], Problem> {
+    let encoded = find_signature(signatures, label)
+        .ok_or_else(|| bad(format!("Signature has no well-formed member {label}")))?;
+    let wanted = match check {
+        Check::Ed25519(_) => SIGNATURE_BYTES,
+        Check::Hmac(_) => 32,
+    };
+    // The decoder asks for room by the length of the text: up to two bytes more than it writes.
+    let mut decoded = [0; SIGNATURE_BYTES + 2];
+    match STANDARD.decode_slice(encoded, &mut decoded) {
+        Ok(count) if count == wanted => {
+            let mut signature = [0; SIGNATURE_BYTES];
+            signature.copy_from_slice(&decoded[..SIGNATURE_BYTES]);
+            Ok(signature)
+        }
+        Ok(_) | Err(_) => Err(bad(format!("the signature is not {wanted} bytes in base64"))),
+    }
+}
+
+fn write_component(out: &mut Vec<u8>, request: &Request<'_>, name: &str) -> Result<(), Problem> {
+    match name {
+        base::METHOD => base::write_component(out, name, request.method.as_bytes()),
+        base::AUTHORITY => base::write_authority(out, request.authority),
+        base::PATH => base::write_component(out, name, request.path.as_bytes()),
+        base::QUERY => base::write_query(out, request.query.unwrap_or("")),
+        "@request-target" => base::write_component(out, name, request.target.as_bytes()),
+        "@scheme" => base::write_component(out, name, b"http"),
+        _ if name.starts_with('@') => {
+            return Err(bad(format!("the derived component {name} is not supported")));
+        }
+        _ => write_field(out, request, name)?,
+    }
+    Ok(())
+}
+
+/// A field's lines, trimmed and joined as RFC 9421 section 2.1 says.
+fn write_field(out: &mut Vec<u8>, request: &Request<'_>, name: &str) -> Result<(), Problem> {
+    let mut lines = request.all.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+    let first = lines.next().ok_or_else(|| bad(format!("{name} is covered and not there")))?;
+    base::write_component(out, name, first.value.trim_ascii());
+    for line in lines {
+        out.pop();
+        out.extend_from_slice(b", ");
+        out.extend_from_slice(line.value.trim_ascii());
+        out.push(b'\n');
+    }
+    Ok(())
+}
+
+fn check_digest(request: &Request<'_>) -> Result<(), Problem> {
+    match request.fields.content_digest {
+        Some(field) => digest::check_digest(field.as_bytes(), request.body)
+            .map_err(|error| bad(error.to_string())),
+        None if request.body.is_empty() => Ok(()),
+        None => Err(bad("a request with a body needs Content-Digest (RFC 9530)")),
+    }
+}

@@ -1,0 +1,278 @@
+//! One request head: grammar by `httparse`, then everything that must not be ambiguous.
+//!
+//! The result borrows from the received bytes. A head is refused when its body's length could be
+//! read in two ways, when lines end in anything but CRLF, when the host is missing, doubled or
+//! contradicted by the target, and when a field that we act upon comes twice.
+
+use std::mem::MaybeUninit;
+
+use claw_common::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
+use httparse::{Header, Status};
+
+use crate::ingest::problem::{Problem, ProblemKind};
+
+/// Room for the header lines of one head.
+pub type HeaderRoom<'a> = [MaybeUninit<Header<'a>>; HEADERS_MAX];
+
+/// Fresh room; not initialised, since clearing it costs as much as parsing.
+pub const fn header_room<'a>() -> HeaderRoom<'a> {
+    [const { MaybeUninit::uninit() }; HEADERS_MAX]
+}
+
+/// A request as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Method as written.
+    pub method: &'a str,
+    /// Request target as written.
+    pub target: &'a str,
+    /// Path of the target; `*` for `OPTIONS *`.
+    pub path: &'a str,
+    /// What follows the question mark.
+    pub query: Option<&'a str>,
+    /// The `Host` field.
+    pub authority: &'a str,
+    /// Fields that ingest acts upon.
+    pub fields: Fields<'a>,
+    /// All fields in order.
+    pub all: &'a [Header<'a>],
+    /// The body, chunks already joined.
+    pub body: &'a [u8],
+    /// Whether the connection ends with the answer.
+    pub close: bool,
+}
+
+/// Fields that ingest acts upon, each at most once in a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fields<'a> {
+    /// `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// `Claw-After`.
+    pub claw_after: Option<&'a str>,
+    /// `Content-Digest`.
+    pub content_digest: Option<&'a str>,
+    /// `Content-Type`.
+    pub content_type: Option<&'a str>,
+    /// `Idempotency-Key`.
+    pub idempotency_key: Option<&'a str>,
+    /// `If-Match`.
+    pub if_match: Option<&'a str>,
+    /// `Origin`.
+    pub origin: Option<&'a str>,
+    /// `Prefer`.
+    pub prefer: Option<&'a str>,
+    /// `Signature`.
+    pub signature: Option<&'a str>,
+    /// `Signature-Input`.
+    pub signature_input: Option<&'a str>,
+}
+
+/// Where the body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// After this many bytes.
+    Length(usize),
+    /// After the last chunk.
+    Chunked,
+}
+
+/// A complete head.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// The request, its body still empty.
+    pub request: Request<'a>,
+    /// Bytes of the head, the empty line included.
+    pub head_bytes: usize,
+    /// Where the body ends.
+    pub framing: Framing,
+    /// Whether the client waits for `100 Continue`.
+    pub expects_continue: bool,
+}
+
+/// Fields that frame the message or name the host.
+#[derive(Clone, Copy, Debug, Default)]
+struct Framers<'a> {
+    connection: Option<&'a str>,
+    content_length: Option<&'a str>,
+    expect: Option<&'a str>,
+    host: Option<&'a str>,
+    transfer_encoding: Option<&'a str>,
+}
+
+/// Reads a head at the front of `bytes`; `None` while it is incomplete.
+pub fn parse_head<'a>(
+    bytes: &'a [u8],
+    room: &'a mut HeaderRoom<'a>,
+) -> Result<Option<Head<'a>>, Problem> {
+    let mut parsed = httparse::Request::new(&mut []);
+    let head_bytes = match parsed.parse_with_uninit_headers(bytes, room) {
+        Ok(Status::Complete(head_bytes)) => head_bytes,
+        Ok(Status::Partial) if bytes.len() < HEAD_BYTES_MAX => return Ok(None),
+        Ok(Status::Partial) | Err(httparse::Error::TooManyHeaders) => return Err(head_too_large()),
+        Err(error) => return Err(Problem::malformed(format!("read the request: {error}"))),
+    };
+    if head_bytes > HEAD_BYTES_MAX {
+        return Err(head_too_large());
+    }
+    check_line_ends(&bytes[..head_bytes])?;
+    let (method, target) = (parsed.method.expect("complete"), parsed.path.expect("complete"));
+    let version_1_1 = parsed.version == Some(1);
+    let all: &'a [Header<'a>] = parsed.headers;
+    let (fields, framers) = pick_fields(all)?;
+    let authority = check_host(framers.host, version_1_1)?;
+    let (path, query) = split_target(method, target, authority)?;
+    let framing = find_framing(&framers, version_1_1)?;
+    let expects_continue = version_1_1 && check_expect(framers.expect)?;
+    let close = !version_1_1 || framers.connection.is_some_and(|value| has_token(value, "close"));
+    let request = Request { method, target, path, query, authority, fields, all, body: &[], close };
+    Ok(Some(Head { request, head_bytes, framing, expects_continue }))
+}
+
+/// `httparse` accepts a bare LF as a line's end and a reader before us may not.
+fn check_line_ends(head: &[u8]) -> Result<(), Problem> {
+    let lines = head.iter().filter(|&&byte| byte == b'\n').count();
+    let pairs = head.iter().zip(&head[1..]).filter(|pair| pair == &(&b'\r', &b'\n')).count();
+    if lines == pairs { Ok(()) } else { Err(Problem::malformed("a line does not end in CRLF")) }
+}
+
+fn pick_fields<'a>(all: &'a [Header<'a>]) -> Result<(Fields<'a>, Framers<'a>), Problem> {
+    let mut fields = Fields::default();
+    let mut framers = Framers::default();
+    for header in all {
+        let name = header.name;
+        let slots: &mut [(&'static str, &mut Option<&'a str>)] = match name.len() {
+            4 => &mut [("host", &mut framers.host)],
+            6 => &mut [
+                ("expect", &mut framers.expect),
+                ("origin", &mut fields.origin),
+                ("prefer", &mut fields.prefer),
+            ],
+            8 => &mut [("if-match", &mut fields.if_match)],
+            9 => &mut [("signature", &mut fields.signature)],
+            10 => &mut [
+                ("connection", &mut framers.connection),
+                ("claw-after", &mut fields.claw_after),
+            ],
+            12 => &mut [("content-type", &mut fields.content_type)],
+            13 => &mut [("authorization", &mut fields.authorization)],
+            14 => &mut [
+                ("content-length", &mut framers.content_length),
+                ("content-digest", &mut fields.content_digest),
+            ],
+            15 => &mut [
+                ("signature-input", &mut fields.signature_input),
+                ("idempotency-key", &mut fields.idempotency_key),
+            ],
+            17 => &mut [("transfer-encoding", &mut framers.transfer_encoding)],
+            _ => continue,
+        };
+        for (known, slot) in slots {
+            if name.eq_ignore_ascii_case(known) {
+                put_field(slot, header)?;
+                break;
+            }
+        }
+    }
+    Ok((fields, framers))
+}
+
+fn put_field<'a>(slot: &mut Option<&'a str>, header: &Header<'a>) -> Result<(), Problem> {
+    let text = std::str::from_utf8(header.value).ok().filter(|text| text.is_ascii());
+    let text = text.ok_or_else(|| {
+        Problem::malformed(format!("the field {} holds more than ASCII", header.name))
+    })?;
+    if slot.replace(text.trim_ascii()).is_some() {
+        return Err(Problem::malformed(format!("the field {} comes twice", header.name)));
+    }
+    Ok(())
+}
+
+fn check_host(host: Option<&str>, required: bool) -> Result<&str, Problem> {
+    let Some(host) = host else {
+        let problem = Problem::malformed("HTTP/1.1 needs a Host field");
+        return if required { Err(problem) } else { Ok("") };
+    };
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);
+    if host.is_empty() || !host.bytes().all(allowed) {
+        return Err(Problem::malformed("the Host field names no host"));
+    }
+    Ok(host)
+}
+
+fn split_target<'a>(
+    method: &str,
+    target: &'a str,
+    authority: &str,
+) -> Result<(&'a str, Option<&'a str>), Problem> {
+    if target == "*" && method == "OPTIONS" {
+        return Ok((target, None));
+    }
+    if !target.is_ascii() || target.contains('#') {
+        return Err(Problem::malformed("the request target holds a character that URIs have not"));
+    }
+    let local = match target.strip_prefix("http://") {
+        Some(rest) => {
+            let end = rest.find(['/', '?']).unwrap_or(rest.len());
+            if !rest[..end].eq_ignore_ascii_case(authority) {
+                return Err(Problem::malformed("the request target and Host name two hosts"));
+            }
+            &rest[end..]
+        }
+        None => target,
+    };
+    let (path, query) = match local.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (local, None),
+    };
+    match path {
+        "" if target.len() > local.len() => Ok(("/", query)),
+        _ if path.starts_with('/') => Ok((path, query)),
+        _ => Err(Problem::malformed("the request target is no path")),
+    }
+}
+
+fn find_framing(framers: &Framers<'_>, version_1_1: bool) -> Result<Framing, Problem> {
+    match (framers.content_length, framers.transfer_encoding) {
+        (Some(_), Some(_)) => {
+            Err(Problem::malformed("Content-Length and Transfer-Encoding exclude each other"))
+        }
+        (None, None) => Ok(Framing::Length(0)),
+        (None, Some(coding)) if version_1_1 && coding.eq_ignore_ascii_case("chunked") => {
+            Ok(Framing::Chunked)
+        }
+        (None, Some(_)) => Err(Problem::malformed("Transfer-Encoding may only be chunked")),
+        (Some(length), None) => {
+            if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(Problem::malformed("Content-Length is no number"));
+            }
+            let length = length.parse().ok().filter(|&length| length <= BODY_BYTES_MAX);
+            length.map(Framing::Length).ok_or_else(body_too_large)
+        }
+    }
+}
+
+fn check_expect(expect: Option<&str>) -> Result<bool, Problem> {
+    match expect {
+        None => Ok(false),
+        Some(value) if value.eq_ignore_ascii_case("100-continue") => Ok(true),
+        Some(_) => Err(Problem::new(
+            ProblemKind::ExpectationFailed,
+            "the only expectation that can be met is 100-continue",
+        )),
+    }
+}
+
+fn has_token(list: &str, wanted: &str) -> bool {
+    list.split(',').any(|token| token.trim_ascii().eq_ignore_ascii_case(wanted))
+}
+
+fn head_too_large() -> Problem {
+    let detail = format!("a head may have at most {HEAD_BYTES_MAX} bytes and {HEADERS_MAX} fields");
+    Problem::new(ProblemKind::HeadTooLarge, detail)
+}
+
+fn body_too_large() -> Problem {
+    let detail = format!("a body may have at most {BODY_BYTES_MAX} bytes");
+    Problem::new(ProblemKind::BodyTooLarge, detail)
+        .number("bytes_max", u64::try_from(BODY_BYTES_MAX).expect("a small constant"))
+}
