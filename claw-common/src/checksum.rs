@@ -13,9 +13,27 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
     u32::try_from(crc).expect("a 32-bit CRC")
 }
 
+/// [`crc32c`] of `parts` one after the other.
+pub fn crc32c_parts(parts: &[&[u8]]) -> u32 {
+    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
+    for part in parts {
+        digest.update(part);
+    }
+    u32::try_from(digest.finalize()).expect("a 32-bit CRC")
+}
+
 /// BLAKE3 of `bytes`.
 pub fn blake3(bytes: &[u8]) -> Digest {
     *::blake3::hash(bytes).as_bytes()
+}
+
+/// [`blake3`] of `parts` one after the other.
+pub fn blake3_parts(parts: &[&[u8]]) -> Digest {
+    let mut hasher = ::blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    *hasher.finalize().as_bytes()
 }
 
 static WARMED: AtomicBool = AtomicBool::new(false);
@@ -34,5 +52,13 @@ mod tests {
     fn crc32c_matches_the_published_check_value() {
         assert_eq!(super::crc32c(b"123456789"), 0xe306_9283);
         assert_eq!(super::crc32c(&[0; 32]), 0x8a91_36aa); // RFC 3720, B.4
+    }
+
+    #[test]
+    fn parts_are_checked_as_one() {
+        let whole = [7; 300];
+        let parts: [&[u8]; 3] = [&whole[..1], &whole[1..256], &whole[256..]];
+        assert_eq!(super::crc32c_parts(&parts), super::crc32c(&whole));
+        assert_eq!(super::blake3_parts(&parts), super::blake3(&whole));
     }
 }

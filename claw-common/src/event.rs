@@ -29,6 +29,8 @@ pub const FORMAT_VERSION: u16 = 1;
 pub const BLOCK_FLAG_MARK: u16 = 1;
 /// Alignment of records within a block, bytes.
 pub const RECORD_ALIGN_BYTES: usize = 8;
+/// `shard` of a mark block: it is nobody's, and in no shard's chain.
+pub const BLOCK_SHARD_NONE: u16 = u16::MAX;
 /// `seen_shard` of a record that saw no more than its block.
 pub const SEEN_NOTHING_MORE: u16 = u16::MAX;
 
@@ -46,7 +48,7 @@ pub struct BlockHeader {
     pub flags: U16,
     /// The append stream (one per core).
     pub stream: U16,
-    /// The shard whose records these are.
+    /// The shard whose records these are, or [`BLOCK_SHARD_NONE`].
     pub shard: U16,
     /// The store, so that a block of another store is never read as ours.
     pub store_id: [u8; 16],
@@ -54,13 +56,15 @@ pub struct BlockHeader {
     pub stream_epoch: U64,
     /// Blocks of this stream are numbered from 1 without gaps.
     pub stream_sequence: U64,
-    /// The segment's use count, so that an old block in a reused segment is recognised.
+    /// How many segments the stream had begun, this one included: orders the segments, and tells
+    /// an old block in a reused segment from a new one.
     pub segment_generation: U64,
-    /// Highest stream sequence known durable when this block was sealed.
+    /// When this block was sealed, every block of the stream up to this sequence was durable. At
+    /// least `stream_sequence - WRITES_IN_FLIGHT_MAX`.
     pub durable_watermark: U64,
-    /// Sequence of the first record in the shard; of the next one when there is none.
+    /// Sequence of the first record in the shard; zero in a mark block.
     pub shard_sequence: U64,
-    /// Leadership term of the shard; 1 on a lone node.
+    /// Leadership term of the shard; 1 on a lone node, zero in a mark block.
     pub term: U64,
     /// Stamp of the first record; of the seal when there is none.
     pub hlc_first: U64,
@@ -76,7 +80,8 @@ pub struct BlockHeader {
     pub size_bytes: U32,
     /// BLAKE3 of the previous block of this stream; zero for the first.
     pub stream_previous: [u8; 32],
-    /// BLAKE3 of the previous block of this shard, in whatever stream; zero for the first.
+    /// BLAKE3 of the previous block of this shard, in whatever stream; zero for the first and in a
+    /// mark block.
     pub shard_previous: [u8; 32],
     /// BLAKE3 over `length_bytes`, this field and `crc32c` as zero.
     pub hash: [u8; 32],

@@ -12,6 +12,7 @@ pub mod command;
 pub mod effect;
 pub mod journal;
 pub mod lines;
+pub mod log;
 pub mod outcome;
 pub mod schema;
 pub mod shard;

@@ -1,0 +1,245 @@
+//! The shards' chains: records of one shard in order, gathered over all streams.
+//!
+//! Owns the merge. A shard's blocks lie in the stream of the core that had the shard when they were
+//! written; the number of cores may change between runs, so one shard may be spread over several
+//! streams. Its order is (term, shard sequence), its proof `shard_previous`.
+//!
+//! Two passes over blocks that passed [`super::recovery`]: [`ShardChains::announce`] every block,
+//! then [`replay`], which asks the streams in turn for the next block that is due. It cannot wait in
+//! a circle: blocks are due in the order they were written, which is an order of time.
+//!
+//! Deliberately keeps no records: each is handed on while it lies in its block.
+
+use claw_common::checksum::Digest;
+use claw_common::id::ShardId;
+
+use super::recovery::BlockPlace;
+use super::view::{BlockError, BlockView, RecordView};
+
+/// Why the shards' records are not one history each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// A block's `shard_previous` is not the hash of the shard's block before it, or its term went
+    /// back.
+    #[error("shard {shard} record {sequence}: its block does not follow the one before it")]
+    Broken {
+        /// The shard.
+        shard: ShardId,
+        /// First record of the block.
+        sequence: u64,
+    },
+    /// Records are missing.
+    #[error(
+        "shard {shard}: record {sequence} is in no stream and no snapshot covers it: restore the \
+         missing stream, segment or snapshot"
+    )]
+    Gap {
+        /// The shard.
+        shard: ShardId,
+        /// First record missing.
+        sequence: u64,
+    },
+    /// One place in a shard's order is taken twice.
+    #[error("shard {shard}: record {sequence} is in the log twice")]
+    Twice {
+        /// The shard.
+        shard: ShardId,
+        /// The record.
+        sequence: u64,
+    },
+    /// A shard beyond the store's count.
+    #[error("shard {shard} in a store of {shards_count}: written for another store")]
+    Unknown {
+        /// The shard.
+        shard: ShardId,
+        /// The store's count.
+        shards_count: u16,
+    },
+    /// A block that passed its checks a moment ago does not any more.
+    #[error("block changed while it was being read: {0}")]
+    Unsteady(BlockError),
+}
+
+/// Where a shard's records begin to matter: behind its snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShardStart {
+    /// Last record in the snapshot; 0 for none.
+    pub sequence: u64,
+    /// Hash of the block whose last record that is; zero for none.
+    pub hash: Digest,
+}
+
+/// Where a shard's log goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShardTail {
+    /// Last record; 0 for none.
+    pub sequence: u64,
+    /// Hash of its block: the next block's `shard_previous`.
+    pub hash: Digest,
+    /// Its block's term; 0 for none.
+    pub term: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Chain {
+    start: ShardStart,
+    /// Lowest record announced; `None` while there is none.
+    lowest: Option<u64>,
+    /// Present once the block with the lowest record was taken.
+    tail: Option<ShardTail>,
+}
+
+/// The chains of all shards.
+#[derive(Debug)]
+pub struct ShardChains {
+    chains: Vec<Chain>,
+}
+
+/// What to do with the block at a stream's front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// It is due; records behind this sequence count.
+    Due(u64),
+    /// Another stream holds what comes before it.
+    Later,
+}
+
+impl ShardChains {
+    /// One start per shard.
+    pub fn new(starts: &[ShardStart]) -> Self {
+        let chain = |&start: &ShardStart| Chain { start, ..Chain::default() };
+        Self { chains: starts.iter().map(chain).collect() }
+    }
+
+    /// First pass: learns which shard begins where.
+    pub fn announce(&mut self, view: &BlockView<'_>) -> Result<(), ChainError> {
+        let Some(shard) = view.shard() else { return Ok(()) };
+        let shards_count = u16::try_from(self.chains.len()).expect("at most SHARDS_MAX");
+        let chain = self
+            .chains
+            .get_mut(usize::from(shard.0))
+            .ok_or(ChainError::Unknown { shard, shards_count })?;
+        let first = view.header().shard_sequence.get();
+        chain.lowest = Some(chain.lowest.map_or(first, |lowest| lowest.min(first)));
+        Ok(())
+    }
+
+    fn offer(&mut self, view: &BlockView<'_>) -> Result<Turn, ChainError> {
+        let Some(shard) = view.shard() else { return Ok(Turn::Due(u64::MAX)) };
+        let chain = &mut self.chains[usize::from(shard.0)];
+        let header = view.header();
+        let sequence = header.shard_sequence.get();
+        let tail = match chain.tail {
+            Some(tail) => tail,
+            None if Some(sequence) != chain.lowest => return Ok(Turn::Later),
+            None if sequence > chain.start.sequence + 1 => {
+                return Err(ChainError::Gap { shard, sequence: chain.start.sequence + 1 });
+            }
+            // What came before is archived or discarded: only its end can be compared.
+            None => ShardTail { sequence: sequence - 1, hash: header.shard_previous, term: 0 },
+        };
+        let due = tail.sequence + 1;
+        if sequence != due {
+            let twice = sequence < due;
+            return if twice {
+                Err(ChainError::Twice { shard, sequence })
+            } else {
+                Ok(Turn::Later)
+            };
+        }
+        let last = view.sequence_last();
+        let first = sequence == 1 && header.shard_previous != Digest::default();
+        let follows = header.shard_previous == tail.hash && header.term.get() >= tail.term;
+        let anchor = last == chain.start.sequence && header.hash != chain.start.hash;
+        if first || !follows || anchor {
+            return Err(ChainError::Broken { shard, sequence });
+        }
+        let term = header.term.get();
+        chain.tail = Some(ShardTail { sequence: last, hash: header.hash, term });
+        Ok(Turn::Due(chain.start.sequence))
+    }
+
+    /// Where each shard goes on, once everything was replayed.
+    pub fn tails(&self) -> Vec<ShardTail> {
+        let tail = |chain: &Chain| {
+            let start = chain.start;
+            chain.tail.unwrap_or(ShardTail { sequence: start.sequence, hash: start.hash, term: 0 })
+        };
+        self.chains.iter().map(tail).collect()
+    }
+
+    /// A snapshot must not know more than the log.
+    fn check_starts(&self) -> Result<(), ChainError> {
+        for (index, chain) in self.chains.iter().enumerate() {
+            let shard = ShardId(u16::try_from(index).expect("at most SHARDS_MAX"));
+            if let Some(tail) = chain.tail.filter(|tail| tail.sequence < chain.start.sequence) {
+                return Err(ChainError::Gap { shard, sequence: tail.sequence + 1 });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One stream to replay: its blocks in order, and a way to their bytes.
+#[derive(Clone, Copy)]
+pub struct StreamBlocks<'a> {
+    /// In order, as recovery found them.
+    pub blocks: &'a [BlockPlace],
+    /// The bytes at a place, going on to the end of the segment.
+    pub bytes: &'a dyn Fn(&BlockPlace) -> &'a [u8],
+}
+
+impl core::fmt::Debug for StreamBlocks<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("StreamBlocks").field("blocks", &self.blocks.len()).finish_non_exhaustive()
+    }
+}
+
+/// Hands every record behind its shard's start to `apply`, each shard in its order.
+pub fn replay(
+    chains: &mut ShardChains,
+    streams: &[StreamBlocks<'_>],
+    apply: &mut dyn FnMut(&BlockView<'_>, &RecordView<'_>),
+) -> Result<(), ChainError> {
+    for stream in streams {
+        for place in stream.blocks {
+            chains.announce(&reread(stream, place)?)?;
+        }
+    }
+    let mut fronts = vec![0_usize; streams.len()];
+    loop {
+        let mut progress = false;
+        let mut waiting = None;
+        for (stream, front) in streams.iter().zip(&mut fronts) {
+            while let Some(place) = stream.blocks.get(*front) {
+                let view = reread(stream, place)?;
+                let Turn::Due(start) = chains.offer(&view)? else {
+                    waiting = waiting.or_else(|| Some(missing_before(chains, &view)));
+                    break;
+                };
+                *front += 1;
+                progress = true;
+                for record in view.records().filter(|record| record.sequence > start) {
+                    apply(&view, &record);
+                }
+            }
+        }
+        match (progress, waiting) {
+            (_, None) => return chains.check_starts(),
+            (true, Some(_)) => {}
+            (false, Some(gap)) => return Err(gap),
+        }
+    }
+}
+
+fn reread<'a>(stream: &StreamBlocks<'a>, place: &BlockPlace) -> Result<BlockView<'a>, ChainError> {
+    BlockView::reread((stream.bytes)(place)).map_err(ChainError::Unsteady)
+}
+
+/// What a block that is not due waits for.
+fn missing_before(chains: &ShardChains, view: &BlockView<'_>) -> ChainError {
+    let shard = view.shard().unwrap_or_default();
+    let chain = &chains.chains[usize::from(shard.0)];
+    let sequence = chain.tail.map_or(chain.start.sequence, |tail| tail.sequence) + 1;
+    ChainError::Gap { shard, sequence }
+}
