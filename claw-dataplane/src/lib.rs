@@ -1,6 +1,6 @@
 //! The shell around `claw-core`, and the `claw` command.
 //!
-//! Dependencies point one way: `cli > runtime > node > {ingest, log} > buffer > claw-core`.
+//! Dependencies point one way: `cli > runtime > node > {ingest, log} > ring > buffer > claw-core`.
 //! Architecture invariant: the subsystems in braces never import each other; they meet in `node`.
 
 pub mod buffer;
@@ -9,5 +9,6 @@ pub mod config;
 pub mod ingest;
 pub mod log;
 pub mod node;
+pub mod ring;
 pub mod runtime;
 pub mod simulate;

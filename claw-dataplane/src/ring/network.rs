@@ -1,0 +1,396 @@
+//! Sockets on the ring: accept, connect, receive, send, close.
+//!
+//! Owns the rules of a connection's life. A late completion of a closed connection is swallowed
+//! here, so the caller sees nothing but `Closed` after [`CoreRing::close`].
+//!
+//! Deliberately absent: timeouts of slow peers (the caller's timers know better), `send_zc` (1.27
+//! times the CPU for answers of our size, measured).
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use io_uring::cqueue::buffer_select;
+use io_uring::types::{Fd, Timespec};
+use io_uring::{opcode, squeue};
+
+use super::completion::{Completion, ConnectionId, ListenerId, ReceiveEnd};
+use super::connection::{Connection, Listener, ReceiveState, Sending};
+use super::core_ring::{RECEIVE_GROUP, RawCompletion};
+use super::listener::{SocketAddress, open_socket, set_option};
+use super::user_data::{Key, Kind, UserData};
+use super::{CoreRing, RingError};
+use crate::buffer::{ReceivePool, ReceivedBuffer};
+
+/// A failed accept is tried again after this long: without it a process out of descriptors spins.
+static ACCEPT_RETRY: Timespec = Timespec::new().nsec(100_000_000);
+
+impl CoreRing {
+    /// Accepts connections from a listening socket until [`CoreRing::stop_listening`].
+    pub fn listen(&mut self, socket: TcpListener) -> Result<ListenerId, RingError> {
+        let key = self.listeners.insert(Listener { socket, closing: false })?;
+        self.arm_accept(key)?;
+        Ok(ListenerId(key))
+    }
+
+    /// Accepts no more; the socket closes. Connections stay.
+    pub fn stop_listening(&mut self, listener: ListenerId) -> Result<(), RingError> {
+        let Some(state) = self.listeners.find_mut(listener.0) else {
+            return Ok(());
+        };
+        state.closing = true;
+        self.cancel(UserData::pack(Kind::Accept, listener.0))
+    }
+
+    /// Takes over a connected socket.
+    pub fn adopt(&mut self, socket: OwnedFd) -> Result<ConnectionId, RingError> {
+        let key = self.connections.insert(Connection::new(socket))?;
+        Ok(ConnectionId(key))
+    }
+
+    /// Starts connecting; `Connected` tells how it went.
+    pub fn connect(&mut self, address: SocketAddr) -> Result<ConnectionId, RingError> {
+        let socket = open_socket(address).map_err(RingError::Socket)?;
+        set_option(&socket, libc::IPPROTO_TCP, libc::TCP_NODELAY).map_err(RingError::Socket)?;
+        let fd = Fd(socket.as_raw_fd());
+        let address = Box::new(SocketAddress::from(address));
+        let (start, length) = (address.as_ptr(), address.length());
+        let mut connection = Connection::new(socket);
+        connection.connecting = Some(address);
+        let key = self.connections.insert(connection)?;
+        let entry = opcode::Connect::new(fd, start, length).build();
+        // SAFETY: the boxed address stays in the table until the completion.
+        unsafe { self.push(&entry.user_data(UserData::pack(Kind::Connect, key).bits())) }?;
+        Ok(ConnectionId(key))
+    }
+
+    /// Starts receiving, or starts it again after [`CoreRing::pause_receive`].
+    pub fn receive(&mut self, connection: ConnectionId) -> Result<(), RingError> {
+        let Some(state) = self.connections.find_mut(connection.0) else {
+            return Ok(());
+        };
+        match state.receive {
+            ReceiveState::Idle if !state.closing => self.arm_receive(connection),
+            ReceiveState::Pausing => {
+                // The cancellation is on its way; the end of the receive will arm the next one.
+                state.receive = ReceiveState::Armed;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Stops receiving for a while, so that one connection cannot take every buffer. What the
+    /// kernel has already received still arrives.
+    pub fn pause_receive(&mut self, connection: ConnectionId) -> Result<(), RingError> {
+        let Some(state) = self.connections.find_mut(connection.0) else {
+            return Ok(());
+        };
+        match state.receive {
+            ReceiveState::Armed => {
+                state.receive = ReceiveState::Pausing;
+                self.cancel(UserData::pack(Kind::Receive, connection.0))
+            }
+            ReceiveState::Starved => {
+                state.receive = ReceiveState::Idle;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends every byte of the buffer; `Sent` gives it back. On a connection that is closing the
+    /// bytes go nowhere and nothing is reported.
+    pub fn send(&mut self, connection: ConnectionId, buffer: Vec<u8>) -> Result<(), RingError> {
+        assert!(!buffer.is_empty(), "nothing to send");
+        let Some(state) = self.connections.find_mut(connection.0) else {
+            return Ok(());
+        };
+        if state.closing {
+            return Ok(());
+        }
+        assert!(state.sending.is_none(), "one send in flight per connection");
+        state.sending = Some(Sending { buffer, taken_count: 0 });
+        self.push_send(connection.0)
+    }
+
+    /// Whether [`CoreRing::send`] may be called.
+    pub fn may_send(&self, connection: ConnectionId) -> bool {
+        self.connections
+            .find(connection.0)
+            .is_some_and(|state| state.sending.is_none() && !state.closing)
+    }
+
+    /// Says that we send no more; the peer sees the end of the stream. Receiving goes on.
+    pub fn finish_sending(&self, connection: ConnectionId) {
+        if let Some(state) = self.connections.find(connection.0) {
+            shut_down(&state.fd, Shutdown::Write);
+        }
+    }
+
+    /// Ends a connection. What was sent is delivered, nothing more is reported but `Closed`.
+    pub fn close(&mut self, connection: ConnectionId) -> Result<(), RingError> {
+        let Some(state) = self.connections.find_mut(connection.0) else {
+            return Ok(());
+        };
+        if state.closing {
+            return Ok(());
+        }
+        state.closing = true;
+        if state.quiet() {
+            self.finish_close(connection);
+            return Ok(());
+        }
+        let connecting = state.connecting.is_some();
+        let receiving = matches!(state.receive, ReceiveState::Armed);
+        shut_down(&state.fd, Shutdown::Both);
+        if receiving {
+            self.cancel(UserData::pack(Kind::Receive, connection.0))?;
+        }
+        if connecting {
+            self.cancel(UserData::pack(Kind::Connect, connection.0))?;
+        }
+        Ok(())
+    }
+
+    /// Arms the receives that ended for want of buffers, once there are enough again.
+    pub(super) fn resume_starved(&mut self) -> Result<(), RingError> {
+        while !self.starved.is_empty() && self.pool.is_replenished() {
+            let Some(connection) = self.starved.pop_front() else {
+                break;
+            };
+            let state = self.connections.find(connection.0);
+            if state.is_some_and(|state| state.receive == ReceiveState::Starved) {
+                self.arm_receive(connection)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn complete_accept(
+        &mut self,
+        key: Key,
+        raw: RawCompletion,
+    ) -> Result<Option<Completion>, RingError> {
+        let listener = ListenerId(key);
+        let accepted = raw.io_result().map(|_| {
+            // SAFETY: a successful accept gives a new descriptor that nobody else has.
+            unsafe { OwnedFd::from_raw_fd(raw.result) }
+        });
+        let state = self.listeners.find(key).expect("an accept ends first");
+        let closing = state.closing;
+        if !raw.more() && closing {
+            self.listeners.remove(key);
+        }
+        if closing {
+            return Ok(None);
+        }
+        match accepted {
+            Ok(socket) => {
+                if !raw.more() {
+                    self.arm_accept(key)?;
+                }
+                Ok(self.admit(listener, socket))
+            }
+            Err(error) => {
+                self.arm_accept_retry(key)?;
+                Ok(Some(Completion::AcceptFailed { listener, error }))
+            }
+        }
+    }
+
+    pub(super) fn complete_accept_retry(
+        &mut self,
+        key: Key,
+    ) -> Result<Option<Completion>, RingError> {
+        match self.listeners.find(key) {
+            Some(state) if state.closing => {
+                self.listeners.remove(key);
+            }
+            Some(_) => self.arm_accept(key)?,
+            None => {}
+        }
+        Ok(None)
+    }
+
+    pub(super) fn complete_connect(&mut self, key: Key, raw: RawCompletion) -> Option<Completion> {
+        let connection = ConnectionId(key);
+        let state = self.connections.find_mut(key).expect("a connect is owned");
+        state.connecting = None;
+        if state.closing {
+            self.finish_close_when_quiet(connection);
+            return None;
+        }
+        Some(Completion::Connected { connection, result: raw.io_result().map(drop) })
+    }
+
+    pub(super) fn complete_receive(
+        &mut self,
+        key: Key,
+        raw: RawCompletion,
+    ) -> Result<Option<Completion>, RingError> {
+        let connection = ConnectionId(key);
+        let buffer = self.received_buffer(raw);
+        let state = self.connections.find_mut(key).expect("a receive is owned");
+        let armed = state.receive == ReceiveState::Armed;
+        if !raw.more() {
+            state.receive = ReceiveState::Idle;
+        }
+        if state.closing {
+            drop(buffer);
+            self.finish_close_when_quiet(connection);
+            return Ok(None);
+        }
+        match raw.io_result() {
+            Ok(0) => Ok(Some(self.end_receive(connection, ReceiveEnd::Finished))),
+            Ok(_) => {
+                if !raw.more() && armed {
+                    self.arm_receive(connection)?;
+                }
+                let buffer = buffer.expect("received bytes are in a buffer of the pool");
+                Ok(Some(Completion::Received { connection, buffer }))
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                if armed {
+                    self.starve(connection);
+                }
+                Ok(None)
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => {
+                if armed {
+                    self.arm_receive(connection)?;
+                }
+                Ok(None)
+            }
+            Err(error) => Ok(Some(self.end_receive(connection, ReceiveEnd::Failed(error)))),
+        }
+    }
+
+    pub(super) fn complete_send(
+        &mut self,
+        key: Key,
+        raw: RawCompletion,
+    ) -> Result<Option<Completion>, RingError> {
+        let connection = ConnectionId(key);
+        let state = self.connections.find_mut(key).expect("a send is owned");
+        let sending = state.sending.as_mut().expect("a send has a buffer");
+        let result = raw.io_result();
+        if let Ok(count) = &result {
+            sending.taken_count += usize::try_from(*count).expect("a 32-bit count fits");
+            assert!(sending.taken_count <= sending.buffer.len());
+        }
+        let whole = sending.taken_count == sending.buffer.len();
+        if result.is_ok() && !whole && !state.closing {
+            self.push_send(key)?;
+            return Ok(None);
+        }
+        let buffer = state.sending.take().expect("checked above").buffer;
+        if state.closing {
+            drop(buffer);
+            self.finish_close_when_quiet(connection);
+            return Ok(None);
+        }
+        Ok(Some(Completion::Sent { connection, buffer, result: result.map(drop) }))
+    }
+
+    fn admit(&mut self, listener: ListenerId, socket: OwnedFd) -> Option<Completion> {
+        if self.connections.is_full() {
+            self.metrics.accepts_refused_count += 1;
+            return None;
+        }
+        self.metrics.accepts_count += 1;
+        let key = self.connections.insert(Connection::new(socket)).expect("checked above");
+        Some(Completion::Accepted { listener, connection: ConnectionId(key) })
+    }
+
+    fn received_buffer(&self, raw: RawCompletion) -> Option<ReceivedBuffer> {
+        let index = buffer_select(raw.flags)?;
+        let length_bytes = u32::try_from(raw.result).unwrap_or(0);
+        Some(ReceivePool::take(&self.pool, index, length_bytes))
+    }
+
+    fn starve(&mut self, connection: ConnectionId) {
+        self.metrics.receives_starved_count += 1;
+        if let Some(state) = self.connections.find_mut(connection.0) {
+            state.receive = ReceiveState::Starved;
+            self.starved.push_back(connection);
+        }
+    }
+
+    fn end_receive(&mut self, connection: ConnectionId, end: ReceiveEnd) -> Completion {
+        if let Some(state) = self.connections.find_mut(connection.0) {
+            state.receive = ReceiveState::Ended;
+        }
+        Completion::ReceiveEnded { connection, end }
+    }
+
+    fn finish_close_when_quiet(&mut self, connection: ConnectionId) {
+        let state = self.connections.find(connection.0);
+        if state.is_some_and(Connection::quiet) {
+            self.finish_close(connection);
+        }
+    }
+
+    fn finish_close(&mut self, connection: ConnectionId) {
+        let removed = self.connections.remove(connection.0);
+        assert!(removed.is_some(), "closed once");
+        self.synthesised.push_back(Completion::Closed { connection });
+    }
+
+    fn arm_accept(&mut self, key: Key) -> Result<(), RingError> {
+        let state = self.listeners.find(key).expect("armed while it exists");
+        let entry = opcode::AcceptMulti::new(Fd(state.socket.as_raw_fd()))
+            .flags(libc::SOCK_CLOEXEC)
+            .build();
+        // SAFETY: no pointers; the socket stays in the table until the accept has ended.
+        unsafe { self.push(&entry.user_data(UserData::pack(Kind::Accept, key).bits())) }
+    }
+
+    fn arm_accept_retry(&mut self, key: Key) -> Result<(), RingError> {
+        let entry = opcode::Timeout::new(&raw const ACCEPT_RETRY).build();
+        // SAFETY: the duration is a static.
+        unsafe { self.push(&entry.user_data(UserData::pack(Kind::AcceptRetry, key).bits())) }
+    }
+
+    fn arm_receive(&mut self, connection: ConnectionId) -> Result<(), RingError> {
+        let state = self.connections.find_mut(connection.0).expect("armed while it exists");
+        state.receive = ReceiveState::Armed;
+        let entry = opcode::RecvMulti::new(Fd(state.fd.as_raw_fd()), RECEIVE_GROUP).build();
+        // SAFETY: the kernel writes to registered buffers only; the descriptor stays in the table
+        // until the receive has ended.
+        unsafe { self.push(&entry.user_data(UserData::pack(Kind::Receive, connection.0).bits())) }
+    }
+
+    fn push_send(&mut self, key: Key) -> Result<(), RingError> {
+        let state = self.connections.find(key).expect("sends are owned");
+        let sending = state.sending.as_ref().expect("there is a buffer");
+        let rest = &sending.buffer[sending.taken_count..];
+        // What exceeds 4 GiB goes with the next push.
+        let length = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+        let entry: squeue::Entry =
+            opcode::Send::new(Fd(state.fd.as_raw_fd()), rest.as_ptr(), length)
+                .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL)
+                .build();
+        // SAFETY: the buffer stays in the table, unchanged, until the completion.
+        unsafe { self.push(&entry.user_data(UserData::pack(Kind::Send, key).bits())) }
+    }
+
+    fn cancel(&mut self, target: UserData) -> Result<(), RingError> {
+        let entry = opcode::AsyncCancel::new(target.bits()).build();
+        // SAFETY: no pointers.
+        unsafe { self.push(&entry.user_data(UserData::pack(Kind::Cancel, Key::NONE).bits())) }
+    }
+}
+
+/// Shuts a socket down. A socket that is not connected any more is as shut down as can be.
+fn shut_down(socket: &OwnedFd, how: Shutdown) {
+    let how = match how {
+        Shutdown::Read => libc::SHUT_RD,
+        Shutdown::Write => libc::SHUT_WR,
+        Shutdown::Both => libc::SHUT_RDWR,
+    };
+    // SAFETY: the descriptor is open.
+    if unsafe { libc::shutdown(socket.as_raw_fd(), how) } < 0 {
+        log::trace!("shutting a socket down: {}", io::Error::last_os_error());
+    }
+}
