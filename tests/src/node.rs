@@ -14,7 +14,7 @@ use crate::{Store, program};
 
 /// Longest wait for a node to start or to drain: recovery of a full test store included, on a
 /// machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at something that cannot be waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 

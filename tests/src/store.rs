@@ -34,6 +34,11 @@ impl Store {
         Self { folder: Some(folder), path }
     }
 
+    /// A store that something else made and removes.
+    pub fn at(path: &Path) -> Self {
+        Self { folder: None, path: path.to_path_buf() }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

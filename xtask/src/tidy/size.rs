@@ -36,7 +36,7 @@ fn judge(path: &str, text: &str) -> Option<Finding> {
     }
 }
 
-fn of_tests(path: &str) -> bool {
+pub(super) fn of_tests(path: &str) -> bool {
     path.ends_with("/tests.rs") || path.contains("/tests/") || path.ends_with("_tests.rs")
 }
 
