@@ -1,2 +1,7 @@
 //! The claw binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    claw_dataplane::cli::main()
+}

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::programs;
+use crate::demo;
+use crate::process::Task;
 use crate::setup::{self, Purpose};
 use crate::workspace;
 
@@ -32,9 +33,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
 }
 
 pub(crate) fn measure<S: AsRef<std::ffi::OsStr>>(rest: &[S]) -> Result<()> {
-    programs::build_release(&["claw", "claw-bench"])?;
-    programs::release("claw-bench", "see what the measurement says above")
+    demo::build_claw()?;
+    let claw = workspace::program("release", "claw");
+    Task::cargo("see what the measurement says above")
+        .args(["run", "--release", "--package", "claw-bench", "--"])
         .args(rest)
-        .env("CLAW_BIN", workspace::program("release", "claw"))
+        .env("CLAW_BIN", claw)
         .run()
 }

@@ -16,7 +16,6 @@ mod fuzz;
 mod lint;
 mod machine;
 mod process;
-mod programs;
 mod setup;
 mod steps;
 mod test;

@@ -1,0 +1,152 @@
+//! `claw simulate`: shoppers against a node, and the audit of what they were sold.
+//!
+//! Owns the arguments, where results go, and the exit code: 0 clean, 1 not clean or not possible,
+//! 2 wrong usage. The work is in [`crate::simulate`].
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::simulate::client::CONNECTIONS_PER_SOURCE_MAX;
+use crate::simulate::progress::Progress;
+use crate::simulate::report::Report;
+use crate::simulate::run::{RunOptions, run as run_shoppers};
+use crate::simulate::scenario::{HammerTarget, Scenario, duration_of};
+
+/// Shoppers that one run may have: 254 loopback addresses.
+const USERS_MAX: i64 = CONNECTIONS_PER_SOURCE_MAX as i64 * 254;
+
+/// Run shoppers against a node and audit every sale.
+#[derive(Debug, clap::Args)]
+pub struct SimulateArgs {
+    /// The store; its keys sign the requests.
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+    /// A node that runs already, http://HOST:PORT; without it one is started and stopped.
+    #[arg(long, value_name = "URL")]
+    node: Option<String>,
+    /// A scenario of the store, or a file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "drop")]
+    scenario: String,
+    /// Concurrent shoppers; the scenario's number when absent.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=USERS_MAX))]
+    users: Option<u32>,
+    /// How long, such as 30s or 2m; the scenario's when absent.
+    #[arg(long, value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// Arrivals a second on a fixed schedule (open loop); without it shoppers wait for answers.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    rate: Option<u32>,
+    /// Of every draw; a fresh one when absent.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Hammer one endpoint without thinking, such as "POST /v1/holds".
+    #[arg(long, value_name = "METHOD PATH", value_parser = parse_endpoint)]
+    endpoint: Option<HammerTarget>,
+    /// Write the whole result there as JSON; - writes it to stdout instead of the report.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write latency distributions (.hgrm) into this folder; beside the JSON file when absent.
+    #[arg(long, value_name = "DIR")]
+    hgrm: Option<PathBuf>,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration_of(text).ok_or_else(|| "expected a number with ms, s or m, such as 30s".to_owned())
+}
+
+fn parse_endpoint(text: &str) -> Result<HammerTarget, String> {
+    let known = HammerTarget::ALL.iter().find(|(name, _)| *name == text);
+    known.map(|(_, target)| *target).ok_or_else(|| {
+        let names: Vec<_> = HammerTarget::ALL.iter().map(|(name, _)| *name).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+/// Runs the verb.
+pub fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
+    let scenario = match Scenario::find(&args.store, &args.scenario) {
+        Ok(scenario) => scenario,
+        Err(error) => {
+            writeln!(std::io::stderr(), "claw simulate: {error}")?;
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let seed = match args.seed {
+        Some(seed) => seed,
+        None => getrandom::u64().context("draw a seed")?,
+    };
+    let options = RunOptions {
+        store: args.store,
+        node_url: args.node,
+        program: std::env::current_exe().context("find the claw binary")?,
+        node_arguments: Vec::new(),
+        users: args.users.unwrap_or(scenario.users),
+        duration: args.duration.unwrap_or(scenario.duration),
+        scenario,
+        rate: args.rate,
+        seed,
+        endpoint: args.endpoint,
+    };
+    announce(&options)?;
+    let report = run_shoppers(&options, &mut Progress::on_stderr(options.duration.as_secs()))?;
+    write_results(&report, args.json.as_deref(), args.hgrm.as_deref())?;
+    Ok(if report.clean { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Seed and options come first, so that a run that is cut off can be repeated too.
+fn announce(options: &RunOptions) -> std::io::Result<()> {
+    let rate = options.rate.map_or_else(String::new, |rate| format!(" --rate {rate}"));
+    let endpoint = HammerTarget::ALL
+        .iter()
+        .find(|found| Some(found.1) == options.endpoint)
+        .map_or_else(String::new, |found| format!(" --endpoint \"{}\"", found.0));
+    let node = options.node_url.as_ref().map_or_else(String::new, |url| format!(" --node {url}"));
+    writeln!(
+        std::io::stderr(),
+        "claw simulate --store {}{node} --scenario {} --users {} --duration {}ms --seed \
+         {}{rate}{endpoint}",
+        options.store.display(),
+        options.scenario.name,
+        options.users,
+        options.duration.as_millis(),
+        options.seed
+    )
+}
+
+fn write_results(report: &Report, json: Option<&Path>, hgrm: Option<&Path>) -> anyhow::Result<()> {
+    let to_stdout = json.is_some_and(|path| path.as_os_str() == "-");
+    let mut stdout = std::io::stdout().lock();
+    if to_stdout {
+        serde_json::to_writer_pretty(&mut stdout, report)?;
+        writeln!(stdout)?;
+    } else {
+        report.write_text(&mut stdout)?;
+    }
+    if let Some(path) = json.filter(|_| !to_stdout) {
+        let text = serde_json::to_string_pretty(report)?;
+        std::fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
+    }
+    let prefix = match (hgrm, json.filter(|_| !to_stdout)) {
+        (Some(folder), _) => {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("make {}", folder.display()))?;
+            Some(folder.join(""))
+        }
+        (None, Some(path)) => {
+            let mut stem = path.with_extension("").into_os_string();
+            stem.push(".");
+            Some(PathBuf::from(stem))
+        }
+        (None, None) => None,
+    };
+    match prefix {
+        Some(prefix) => report
+            .write_hgrm(&prefix)
+            .with_context(|| format!("write latency distributions to {}*", prefix.display())),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,198 @@
+//! One run from start to verdict: node, set-up, traffic, audit.
+//!
+//! Owns the order of these steps and nothing of their inside. Used by `claw simulate` and by the
+//! benchmarks, so that both judge a run in the same way.
+
+use std::net::{SocketAddr, SocketAddrV4, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use claw_sdk::Signer;
+
+use super::audit::{Company, Evidence, audit};
+use super::client::engine::{Engine, RunResult};
+use super::client::{ClientError, Options, system};
+use super::environment::Environment;
+use super::node_process::{NodeCommand, NodeProcess, NodeProcessError};
+use super::progress::Progress;
+use super::report::{OptionsUsed, Report};
+use super::scenario::{HammerTarget, Scenario};
+use super::setup::{Books, Clerk, SetupError, prepare};
+
+/// Key of the shoppers' requests.
+const STOREFRONT_KEY: &str = "storefront-hmac";
+/// Key that makes products and stock.
+const SOURCE_KEY: &str = "source";
+/// Key that reads everything back.
+const OPERATOR_KEY: &str = "operator";
+/// A request without an answer for this long is lost.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// A hold must be live for this much longer to count as "must be held": the books are read one SKU
+/// after the other, and clocks differ.
+const HELD_SLACK_MS: u64 = 1_000;
+
+/// Why a run came to no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The URL is not one of ours.
+    #[error("cannot use the node at {url}: expected http://HOST:PORT with an IPv4 address")]
+    Address { url: String },
+    /// The traffic engine could not run.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A key of the store is missing or broken.
+    #[error("cannot sign requests; was the store made by claw init?")]
+    Key(#[from] claw_sdk::KeyError),
+    /// The node could not be started or stopped.
+    #[error(transparent)]
+    Node(#[from] NodeProcessError),
+    /// No randomness from the system.
+    #[error("cannot draw a number for this run")]
+    Random(#[from] getrandom::Error),
+    /// Products could not be made or read back.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The store; its keys sign the requests.
+    pub store: PathBuf,
+    /// A node that runs already; without it one is started.
+    pub node_url: Option<String>,
+    /// The claw binary to start.
+    pub program: PathBuf,
+    /// Further arguments for a node that is started.
+    pub node_arguments: Vec<String>,
+    /// What happens.
+    pub scenario: Scenario,
+    /// Shoppers.
+    pub users: u32,
+    /// How long.
+    pub duration: Duration,
+    /// Arrivals a second; without it the loop is closed.
+    pub rate: Option<u32>,
+    /// Of every draw.
+    pub seed: u64,
+    /// Only this endpoint.
+    pub endpoint: Option<HammerTarget>,
+}
+
+/// Runs everything and judges it. What goes wrong with single requests is in the report.
+pub fn run(options: &RunOptions, progress: &mut Progress) -> Result<Report, RunError> {
+    let scenario = match options.endpoint {
+        Some(target) => options.scenario.clone().hammering(target),
+        None => options.scenario.clone(),
+    };
+    let mut node = None;
+    let (target, company) = if let Some(url) = &options.node_url {
+        stay_on_last_core();
+        (resolve(url)?, Company::Shared)
+    } else {
+        let started = NodeProcess::start(&NodeCommand {
+            program: options.program.clone(),
+            store: options.store.clone(),
+            arguments: options.node_arguments.clone(),
+        })?;
+        let address = started.address();
+        node = Some(started);
+        (address, Company::Alone)
+    };
+    let client_options = Options {
+        target,
+        users: options.users,
+        duration: options.duration,
+        rate: options.rate,
+        seed: options.seed,
+        run_nonce: u128::from(getrandom::u64()?) << 64 | u128::from(getrandom::u64()?),
+        request_timeout: REQUEST_TIMEOUT,
+    };
+    let outcome = shop(options, &client_options, &scenario, progress);
+    progress.finish();
+    if let (Err(_), Some(node)) = (&outcome, &mut node) {
+        // The node's own last words say more than a connection that broke.
+        node.check_alive()?;
+    }
+    let (result, before, after) = outcome?;
+    let held_at_least = result.ledger.held_beyond(after.read_ms + HELD_SLACK_MS);
+    let found = audit(&Evidence {
+        scenario: &scenario,
+        before: &before,
+        after: &after.books,
+        ledger: &result.ledger,
+        held_at_least: &held_at_least,
+        company,
+    });
+    if let Some(node) = node {
+        node.stop()?;
+    }
+    let used = OptionsUsed::new(options, &client_options);
+    Ok(Report::new(used, Environment::read(), result, found))
+}
+
+struct ReadBack {
+    books: Books,
+    /// When the last of them was read.
+    read_ms: u64,
+}
+
+fn shop(
+    options: &RunOptions,
+    client_options: &Options,
+    scenario: &Scenario,
+    progress: &mut Progress,
+) -> Result<(RunResult, Books, ReadBack), RunError> {
+    super::client::check_limits(client_options)?;
+    let url = format!("http://{}", client_options.target);
+    let mut source = Clerk::new(&url, Signer::load(&options.store, SOURCE_KEY)?)?;
+    let products_count = scenario.products.len();
+    let before = prepare(&mut source, scenario, |count| progress.preparing(count, products_count))?;
+    let hot = before.products[..scenario.hot_count].iter().map(|product| product.available);
+    let hot_stock = u64::try_from(hot.sum::<i64>()).unwrap_or(0);
+    let signer = Signer::load(&options.store, STOREFRONT_KEY)?;
+    let result = Engine::new(client_options, scenario, signer, hot_stock)?.run(progress)?;
+    let mut operator = Clerk::new(&url, Signer::load(&options.store, OPERATOR_KEY)?)?;
+    let books = operator.books(scenario)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let read_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    Ok((result, before, ReadBack { books, read_ms }))
+}
+
+/// The node was placed by somebody else; the last core is the one it is least likely to use.
+fn stay_on_last_core() {
+    let moved = system::affinity().and_then(|cpus| match cpus.last() {
+        Some(last) => system::set_affinity(&[*last]),
+        None => Ok(()),
+    });
+    if let Err(error) = moved {
+        log::warn!("stay on one core: {error}");
+    }
+}
+
+fn resolve(url: &str) -> Result<SocketAddrV4, RunError> {
+    let authority = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
+    let found = authority.to_socket_addrs().ok().and_then(|mut addresses| {
+        addresses.find_map(|address| match address {
+            SocketAddr::V4(address) => Some(address),
+            SocketAddr::V6(_) => None,
+        })
+    });
+    found.ok_or_else(|| RunError::Address { url: url.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_urls_are_resolved_and_others_refused() {
+        let expected: SocketAddrV4 = "127.0.0.1:7070".parse().unwrap();
+        for url in ["http://127.0.0.1:7070", "http://127.0.0.1:7070/", "127.0.0.1:7070"] {
+            assert_eq!(resolve(url).unwrap(), expected, "{url}");
+        }
+        for url in ["", "http://", "http://127.0.0.1", "https://127.0.0.1:7070"] {
+            assert!(resolve(url).is_err(), "{url}");
+        }
+    }
+}
