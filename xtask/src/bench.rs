@@ -9,8 +9,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::demo;
-use crate::process::Task;
+use crate::programs;
 use crate::setup::{self, Purpose};
 use crate::workspace;
 
@@ -33,11 +32,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
 }
 
 pub(crate) fn measure<S: AsRef<std::ffi::OsStr>>(rest: &[S]) -> Result<()> {
-    demo::build_claw()?;
-    let claw = workspace::program("release", "claw");
-    Task::cargo("see what the measurement says above")
-        .args(["run", "--release", "--package", "claw-bench", "--"])
+    programs::build_release(&["claw", "claw-bench"])?;
+    programs::release("claw-bench", "see what the measurement says above")
         .args(rest)
-        .env("CLAW_BIN", claw)
+        .env("CLAW_BIN", workspace::program("release", "claw"))
         .run()
 }

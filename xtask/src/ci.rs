@@ -27,7 +27,7 @@ pub(crate) fn run(_: &CiArgs) -> ExitCode {
     steps.check("torture", || torture::kill(torture::KILLS_SMOKE));
     steps.tests("README commands", || {
         Task::cargo("mend the README or the command")
-            .args(["test", "--package", "claw-tests", "--test", "readme"])
+            .args(["test", "--workspace", "--test", "readme"])
             .counted()
     });
     steps.finish()

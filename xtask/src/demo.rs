@@ -11,7 +11,8 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::machine;
-use crate::process::{Task, talk};
+use crate::process::talk;
+use crate::programs;
 use crate::setup::{self, Purpose};
 use crate::workspace;
 
@@ -40,24 +41,22 @@ pub(crate) struct DemoArgs {
 
 pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
     setup::ensure(Purpose::Build)?;
-    build_claw()?;
+    programs::build_release(&["claw"])?;
     let store = Place::choose(args.store.as_deref())?;
     let shoppers = Shoppers::fitting(args.users, machine::descriptors_count_max())?;
 
-    let claw = workspace::program("release", "claw");
-    let task = |remedy: &str| Task::new(&claw, remedy);
-    task("see what it says above; an existing store is never overwritten")
+    programs::release("claw", "see what it says above; an existing store is never overwritten")
         .args(["init", &store.name, "--template=flash-drop"])
         .inside(&store.parent)
         .run()?;
-    let simulated = task("see the node's last lines above")
+    let simulated = programs::release("claw", "see the node's last lines above")
         .args(["simulate", "--store"])
         .args([store.path()])
         .args(["--scenario", "drop", "--users", &shoppers.users.to_string()])
         .args(["--duration", &args.duration])
         .descriptors(shoppers.descriptors_count)
         .status()?;
-    let audited = task("the log is kept: look with `claw log show`")
+    let audited = programs::release("claw", "the log is kept: look with `claw log show`")
         .args(["audit", "--store"])
         .args([store.path()])
         .status()?;
@@ -66,15 +65,6 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let code = code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     store.leave(code == 0)?;
     Ok(ExitCode::from(code))
-}
-
-/// Build the release `claw`, the same way for every verb, so that it is built once.
-///
-/// `--workspace` is for the features: they are resolved alike whichever program is asked for.
-pub(crate) fn build_claw() -> Result<()> {
-    Task::cargo("fix what the compiler says above")
-        .args(["build", "--release", "--workspace", "--bin", "claw"])
-        .run()
 }
 
 /// Where the store goes, and whether it stays.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::process::Task;
+use crate::programs;
 use crate::setup::{self, Purpose};
 
 /// Run simulated worlds; arguments go to the simulator.
@@ -26,8 +26,8 @@ pub(crate) struct DstArgs {
 
 pub(crate) fn run(args: &DstArgs) -> Result<ExitCode> {
     setup::ensure(Purpose::Build)?;
-    Task::cargo("the seed it names fails the same way every time: look there")
-        .args(["run", "--release", "--package", "claw-dst", "--"])
+    programs::build_release(&["claw-dst"])?;
+    programs::release("claw-dst", "the seed it names fails the same way every time: look there")
         .args(&args.rest)
         .run()?;
     Ok(ExitCode::SUCCESS)

@@ -16,6 +16,7 @@ mod fuzz;
 mod lint;
 mod machine;
 mod process;
+mod programs;
 mod setup;
 mod steps;
 mod test;

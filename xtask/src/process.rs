@@ -164,8 +164,8 @@ impl fmt::Display for Task {
         formatter.write_str(&if cargo { "cargo".to_owned() } else { short(&self.program) })?;
         for arg in &self.args {
             let arg = short(arg);
-            if arg.is_empty() || arg.contains(' ') {
-                write!(formatter, " '{arg}'")?;
+            if arg.is_empty() || arg.contains([' ', '\'', '"', '$', '|', '(']) {
+                write!(formatter, " '{}'", arg.replace('\'', r"'\''"))?;
             } else {
                 write!(formatter, " {arg}")?;
             }
@@ -187,6 +187,12 @@ mod tests {
     fn failing_child_names_itself_and_the_remedy() {
         let error = Task::new("false", "there is nothing to do").run().unwrap_err().to_string();
         assert_eq!(error, "`false` failed (exit status: 1): there is nothing to do");
+    }
+
+    #[test]
+    fn printed_command_can_be_typed() {
+        let task = Task::new("sh", "").args(["-c", "echo 'a b'", ""]);
+        assert_eq!(task.to_string(), r"sh -c 'echo '\''a b'\''' ''");
     }
 
     #[test]

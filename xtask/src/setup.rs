@@ -5,7 +5,7 @@
 //! configuration of the machine.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -170,13 +170,22 @@ fn has_postgres() -> bool {
         || Path::new("/usr/libexec/postgresql").is_dir()
 }
 
+/// Whether the independent signer can run.
+pub(crate) fn has_python_packages() -> bool {
+    python_packages_stamp(&workspace::root()).is_file()
+}
+
+fn python_packages_stamp(root: &Path) -> PathBuf {
+    root.join(".venv/installed.txt")
+}
+
 /// A virtual environment of our own, filled from the pinned list and only when that has changed.
 fn ensure_python_packages(root: &Path) -> Result<()> {
     let list = root.join("scripts/requirements.txt");
     let wanted = fs::read_to_string(&list)
         .with_context(|| format!("cannot read {}: restore it", list.display()))?;
     let venv = root.join(".venv");
-    let stamp = venv.join("installed.txt");
+    let stamp = python_packages_stamp(root);
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }

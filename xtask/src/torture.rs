@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::demo;
 use crate::process::Task;
+use crate::programs;
 use crate::setup::{self, Purpose};
 use crate::workspace;
 
@@ -40,9 +40,9 @@ pub(crate) fn run(args: &TortureArgs) -> Result<ExitCode> {
 }
 
 pub(crate) fn kill(kills: u32) -> Result<()> {
-    demo::build_claw()?;
+    programs::build_release(&["claw"])?;
     Task::cargo("the store it names is kept: look with `claw log verify`")
-        .args(["test", "--package", "claw-tests", "--test", "crash", "--", "--nocapture"])
+        .args(["test", "--workspace", "--test", "crash", "--", "--nocapture"])
         .env("CLAW_TORTURE_KILLS", kills.to_string())
         .env("CLAW_BIN", workspace::program("release", "claw"))
         .run()

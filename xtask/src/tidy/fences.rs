@@ -202,12 +202,9 @@ mod tests {
         ] {
             assert_eq!(purity(&core(text)).len(), 1, "{text}");
         }
-        assert_eq!(
-            purity(&core(
-                "use core::time::Duration;\nuse std::io::Write as _;\nuse std::collections::BTreeMap;"
-            )),
-            []
-        );
+        for text in ["use core::time::Duration;", "use std::{collections::BTreeMap, io::Write};"] {
+            assert_eq!(purity(&core(text)), [], "{text}");
+        }
         assert_eq!(purity(&shell("log/mod.rs", "use std::fs;")), []);
     }
 }
