@@ -32,6 +32,31 @@ pub struct ListenerId(pub(super) Key);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId(pub(super) Key);
 
+/// Who posts to its own ring, so that one user cannot take another's posting for its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PostSource {
+    /// A log device.
+    Device,
+    /// The shard loop.
+    Node,
+}
+
+impl PostSource {
+    pub(super) fn index(self) -> u32 {
+        match self {
+            Self::Device => 0,
+            Self::Node => 1,
+        }
+    }
+
+    pub(super) fn from_index(index: u32) -> Self {
+        match index {
+            0 => Self::Device,
+            _ => Self::Node,
+        }
+    }
+}
+
 /// Why no more bytes come from a connection. Running out of buffers is not among the reasons: the
 /// ring itself starts receiving again.
 #[derive(Debug)]
@@ -89,6 +114,8 @@ pub enum Completion {
     },
     /// A [`super::CoreRing::post`] to ourselves.
     Posted {
+        /// Who posted.
+        source: PostSource,
         /// What it said.
         payload: u32,
     },

@@ -20,7 +20,7 @@ use std::time::Duration;
 use io_uring::types::{CancelBuilder, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, opcode, squeue};
 
-use super::completion::{Completion, ConnectionId};
+use super::completion::{Completion, ConnectionId, PostSource};
 use super::connection::{Connection, Listener};
 use super::doorbell::{RingBell, Timer, await_eventfd, open_eventfd};
 use super::storage::FileOperation;
@@ -379,7 +379,10 @@ impl CoreRing {
             Kind::Connect => Ok(self.complete_connect(key, raw)),
             Kind::Doorbell => Ok(Some(doorbell(key))),
             Kind::DoorbellSent => Ok(doorbell_sent(key, raw)),
-            Kind::Posted => Ok(Some(Completion::Posted { payload: key.generation })),
+            Kind::Posted => Ok(Some(Completion::Posted {
+                source: PostSource::from_index(key.index),
+                payload: key.generation,
+            })),
             Kind::Receive => self.complete_receive(key, raw),
             Kind::Send => self.complete_send(key, raw),
             Kind::Sync => Ok(Some(self.complete_sync(key, raw))),

@@ -18,7 +18,7 @@ use std::time::Duration;
 use io_uring::opcode;
 use io_uring::types::{Fd, Timespec};
 
-use super::completion::{Completion, TimerId};
+use super::completion::{Completion, PostSource, TimerId};
 use super::user_data::{Key, Kind, UserData};
 use super::{CoreRing, RingError};
 
@@ -103,8 +103,8 @@ impl CoreRing {
     }
 
     /// Posts 32 bits to this ring itself: reported as `Posted` by a later turn.
-    pub fn post(&mut self, payload: u32) -> Result<(), RingError> {
-        let key = Key { index: 0, generation: payload };
+    pub fn post(&mut self, source: PostSource, payload: u32) -> Result<(), RingError> {
+        let key = Key { index: source.index(), generation: payload };
         let entry = opcode::Nop::new().build();
         // SAFETY: no pointers.
         unsafe { self.push(&entry.user_data(UserData::pack(Kind::Posted, key).bits())) }

@@ -36,6 +36,14 @@ use glommio::io::BufferedFile;
 use super::doorbell::signal_eventfd;
 use super::{CoreRing, RingError};
 
+/// `io_memory` for the executor of a core: glommio pins it three times, and skips registering in
+/// silence where that exceeds the memlock limit (8 MiB by default) or is below its own least.
+pub const GLOMMIO_IO_MEMORY_BYTES: usize = 1 << 20;
+const _: () = {
+    assert!(3 * GLOMMIO_IO_MEMORY_BYTES <= 8 << 20);
+    assert!(GLOMMIO_IO_MEMORY_BYTES >= 512 << 10);
+};
+
 /// Longest heartbeat: what bounds a park with runnable tasks.
 const HEARTBEAT_MAX: Duration = Duration::from_millis(10);
 /// On so few cores a spinning thread takes the time of whoever it waits for.
@@ -69,12 +77,12 @@ impl Default for GlommioHostShape {
     }
 }
 
-/// Why [`GlommioHost::turn`] returned.
+/// Why [`GlommioHost::turn`] returned. Whatever it is, there may be completions to pop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostSignal {
     /// There are completions to pop.
     Completions,
-    /// The heartbeat: nothing happened for a while.
+    /// The heartbeat: time to look at what nothing else announces.
     Heartbeat,
     /// A task of this executor called [`HostNudger::nudge`].
     Nudged,
@@ -169,11 +177,13 @@ impl GlommioHost {
     /// Turns the ring; sleeps when there is nothing to do.
     pub async fn turn(&mut self, ring: &mut CoreRing) -> Result<HostSignal, RingError> {
         loop {
-            if self.poll(ring).await? > 0 || self.spin(ring)? > 0 {
-                return Ok(HostSignal::Completions);
-            }
+            let ready = self.poll(ring).await? > 0 || self.spin(ring)? > 0;
+            // Asked first, so that neither starves under load.
             if let Some(signal) = self.signal() {
                 return Ok(signal);
+            }
+            if ready {
+                return Ok(HostSignal::Completions);
             }
             self.park(ring).await?;
         }

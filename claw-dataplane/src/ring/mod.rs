@@ -40,11 +40,11 @@ mod table;
 mod tests;
 mod user_data;
 
-pub use completion::{Completion, ConnectionId, ListenerId, ReceiveEnd, TimerId};
+pub use completion::{Completion, ConnectionId, ListenerId, PostSource, ReceiveEnd, TimerId};
 pub use core_ring::{CoreRing, RingShape};
 pub use doorbell::{RingAddress, RingWaker};
 pub use error::RingError;
-pub use host::{GlommioHost, GlommioHostShape, HostNudger, HostSignal};
+pub use host::{GLOMMIO_IO_MEMORY_BYTES, GlommioHost, GlommioHostShape, HostNudger, HostSignal};
 pub use listener::{ListenShape, listen};
 pub use metrics::RingMetrics;
 pub use storage::{SyncRequest, WriteDurability, WriteRequest};

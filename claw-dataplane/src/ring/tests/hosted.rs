@@ -13,16 +13,15 @@ use std::time::{Duration, Instant};
 use glommio::io::{DmaFile, OpenOptions};
 use glommio::{LocalExecutorBuilder, Placement};
 
-use super::super::{Completion, CoreRing, GlommioHost, GlommioHostShape, HostSignal};
+use super::super::{
+    Completion, CoreRing, GLOMMIO_IO_MEMORY_BYTES, GlommioHost, GlommioHostShape, HostSignal,
+    PostSource,
+};
 use super::{PATIENCE, loopback_listener, small_ring};
-
-/// glommio pins its memory three times per executor: one mebibyte stays below a memlock limit of
-/// eight.
-const IO_MEMORY_BYTES: usize = 1 << 20;
 
 fn in_executor<T: Send + 'static>(work: impl AsyncFnOnce() -> T + Send + 'static) -> T {
     LocalExecutorBuilder::new(Placement::Unbound)
-        .io_memory(IO_MEMORY_BYTES)
+        .io_memory(GLOMMIO_IO_MEMORY_BYTES)
         .ring_depth(128)
         .spawn(move || work())
         .unwrap()
@@ -135,7 +134,7 @@ fn busy_driver_does_not_starve_glommio_timers() {
         let start = Instant::now();
         // There is always a completion, so the driver never parks by itself.
         while slept.get().is_none() {
-            ring.post(0).unwrap();
+            ring.post(PostSource::Node, 0).unwrap();
             host.turn(&mut ring).await.unwrap();
             while ring.pop().unwrap().is_some() {}
             assert!(start.elapsed() < PATIENCE, "the timer never fired");
@@ -167,7 +166,7 @@ fn nudge_from_a_task_ends_a_park() {
 
 #[test]
 fn first_file_opened_must_not_be_empty_for_direct_reads_to_work() {
-    let folder = tempfile::tempdir_in(".").unwrap();
+    let folder = super::disk_folder();
     let prime = folder.path().join("prime");
     let file = folder.path().join("data");
     fs::write(&prime, [1; 4096]).unwrap();
@@ -186,7 +185,7 @@ fn first_file_opened_must_not_be_empty_for_direct_reads_to_work() {
 
 #[test]
 fn direct_flag_is_set_when_asked_for_by_flag() {
-    let folder = tempfile::tempdir_in(".").unwrap();
+    let folder = super::disk_folder();
     let path = folder.path().join("data");
     fs::write(&path, [2; 4096]).unwrap();
     in_executor(async move || {

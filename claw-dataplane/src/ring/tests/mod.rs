@@ -30,6 +30,12 @@ fn loopback_listener() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
+/// A folder on the disk that holds the build: a memory filesystem is no place for direct files.
+fn disk_folder() -> tempfile::TempDir {
+    let program = std::env::current_exe().unwrap();
+    tempfile::tempdir_in(program.parent().unwrap()).unwrap()
+}
+
 /// The next completion, waiting for it on this thread.
 fn next(ring: &mut CoreRing) -> Completion {
     let deadline = std::time::Instant::now() + PATIENCE;

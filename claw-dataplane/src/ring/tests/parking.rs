@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::{Completion, CoreRing, RingAddress, RingShape};
+use super::super::{Completion, CoreRing, PostSource, RingAddress, RingShape};
 use super::{PATIENCE, next, small_ring};
 
 fn ring_of_core(core: u16) -> CoreRing {
@@ -141,10 +141,10 @@ fn timers_fire_in_order_and_not_early() {
 fn more_entries_than_the_queue_holds_are_all_carried_out() {
     let mut ring = small_ring();
     for payload in 0..1000 {
-        ring.post(payload).unwrap();
+        ring.post(PostSource::Node, payload).unwrap();
     }
     for payload in 0..1000 {
-        let Completion::Posted { payload: posted } = next(&mut ring) else {
+        let Completion::Posted { payload: posted, .. } = next(&mut ring) else {
             panic!("only postings are in flight");
         };
         assert_eq!(posted, payload);
@@ -156,7 +156,7 @@ fn more_entries_than_the_queue_holds_are_all_carried_out() {
 fn idle_ring_parks_although_task_work_ran_before() {
     let mut ring = small_ring();
     for round in 0..1000 {
-        ring.post(round).unwrap();
+        ring.post(PostSource::Node, round).unwrap();
         assert!(matches!(next(&mut ring), Completion::Posted { .. }));
         ring.waker().wake();
         assert!(matches!(next(&mut ring), Completion::Bell));

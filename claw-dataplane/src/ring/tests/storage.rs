@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use super::super::{Completion, SyncRequest, WriteDurability, WriteRequest};
+use super::super::{Completion, PostSource, SyncRequest, WriteDurability, WriteRequest};
 use super::{next, small_ring};
 use crate::buffer::{Arena, ArenaShape};
 
@@ -71,8 +71,8 @@ fn failed_write_with_linked_flush_is_reported_once_with_its_error() {
     };
     assert_eq!(token, 9);
     assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::EBADF));
-    ring.post(1).unwrap();
-    assert!(matches!(next(&mut ring), Completion::Posted { payload: 1 }));
+    ring.post(PostSource::Node, 1).unwrap();
+    assert!(matches!(next(&mut ring), Completion::Posted { payload: 1, .. }));
 }
 
 #[test]
