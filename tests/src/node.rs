@@ -1,9 +1,10 @@
 //! A real node process: started, waited for, talked to, stopped or killed.
 //!
-//! The node picks a free port and says `http://...` once it listens; that line is how the port is
-//! learned. All it says is kept, so that a failing test can show it.
+//! It listens on a free port, and is ready when `/v1/ready` says so. All it says is kept, so that a
+//! failing test can show it.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -41,25 +42,17 @@ impl Node {
     /// # Panics
     /// When it does not become ready, with all it said.
     pub fn start_with(store: &Store, args: &[&str]) -> Self {
-        let mut node = Self::spawn(store, args);
-        let deadline = Instant::now() + PATIENCE;
-        while node.url.is_empty() {
-            let Some(line) = node.next_line(deadline) else {
-                panic!("claw node never said where it listens:\n{}", node.said());
-            };
-            if let Some(url) = url_in(&line) {
-                node.url = url;
-            }
-        }
-        node.wait_ready(deadline);
+        let address = free_address();
+        let mut node = Self::spawn(store, address, args);
+        node.wait_ready(Instant::now() + PATIENCE);
         node
     }
 
-    fn spawn(store: &Store, args: &[&str]) -> Self {
+    fn spawn(store: &Store, address: SocketAddr, args: &[&str]) -> Self {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         let mut command = program::claw();
         command.arg("node").arg("--store").arg(store.path());
-        command.args(["--listen", "127.0.0.1:0"]).args(args).stdin(Stdio::null());
+        command.args(["--listen", &address.to_string()]).args(args).stdin(Stdio::null());
         command.stdout(writer.try_clone().expect("a pipe")).stderr(writer);
         let child = command.spawn().expect("claw starts");
         let (sender, lines) = channel();
@@ -75,7 +68,7 @@ impl Node {
                 }
             })
             .expect("a thread");
-        Self { child, url: String::new(), lines, said: Vec::new() }
+        Self { child, url: format!("http://{address}"), lines, said: Vec::new() }
     }
 
     fn next_line(&mut self, deadline: Instant) -> Option<String> {
@@ -175,21 +168,9 @@ impl Drop for Node {
     }
 }
 
-fn url_in(line: &str) -> Option<String> {
-    let start = line.find("http://")?;
-    let url: String = line[start..].chars().take_while(|letter| !letter.is_whitespace()).collect();
-    Some(url.trim_end_matches(['/', '.', ',', '\u{1b}']).to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn address_is_read_out_of_any_sentence() {
-        let url = Some("http://127.0.0.1:41237".to_owned());
-        assert_eq!(url_in("listening on http://127.0.0.1:41237"), url);
-        assert_eq!(url_in("[INFO claw] http://127.0.0.1:41237/, 2 shards"), url);
-        assert_eq!(url_in("opening the log"), None);
-    }
+/// A port that the system says is free. Somebody may take it before the node does: then the node
+/// says so and ends, and the test shows it.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address")
 }
