@@ -10,6 +10,43 @@
 //! Architecture invariant: no socket, clock, thread or log in here, and no state of the business.
 
 pub mod auth;
+pub mod decode;
 pub mod http;
+pub mod metrics;
 pub mod problem;
+pub mod render;
 pub mod routes;
+
+use auth::Caller;
+use problem::{Problem, ProblemKind};
+use routes::{RouteSpec, Routing};
+
+/// The problem of a request that found no route.
+///
+/// # Panics
+/// If it found one.
+pub fn unrouted(routing: &Routing<'_>, path: &str) -> Problem {
+    match routing {
+        Routing::NoPath => {
+            let detail = "there is no such path; /openapi.json names all of them";
+            Problem::new(ProblemKind::NotFound, detail)
+        }
+        Routing::OtherMethods => {
+            let detail = "the path is there with other methods, see Allow";
+            Problem::new(ProblemKind::MethodNotAllowed, detail).text("path", path)
+        }
+        Routing::Found(found) => unreachable!("{found:?} is a route"),
+    }
+}
+
+/// Whether the caller's role may use a route; else a problem that names the roles that may.
+pub fn authorize(spec: &RouteSpec, caller: &Caller<'_>) -> Result<(), Problem> {
+    if spec.roles.has(caller.role) {
+        return Ok(());
+    }
+    let roles: Vec<_> = spec.roles.names().filter(|&name| name != "shopper").collect();
+    let roles = roles.join(" or ");
+    let (name, role) = (caller.name, caller.role.name());
+    let detail = format!("the key {name} has the role {role}; this needs {roles}");
+    Err(Problem::new(ProblemKind::Forbidden, detail).text("roles", roles))
+}

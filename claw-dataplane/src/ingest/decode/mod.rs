@@ -1,0 +1,186 @@
+//! From an authenticated request to the command it asks for and the shard that decides it.
+//!
+//! [`decode`] checks everything that can be known without the store's state: that the document is
+//! JSON, that its members are those of the State-Schema, that values are in bounds. The command
+//! borrows from the request and the scratch, so it is handed to a closure and lives no longer.
+//!
+//! [`headers`] reads fields and queries, [`json`] the document, [`catalogue`] and [`shopping`] turn
+//! bodies into commands.
+
+mod body;
+mod catalogue;
+pub mod headers;
+pub mod json;
+mod shopping;
+
+#[cfg(test)]
+mod tests;
+
+use claw_common::id::{Id, Position, ShardId, shard_of_key};
+use claw_common::time::UnixMs;
+use claw_core::command::{Command, CommandKey, OrderStep};
+use claw_core::lines::LinesBuffer;
+use claw_core::schema::CompiledSchema;
+
+use super::auth::Caller;
+use super::http::Request;
+use super::problem::{Problem, ProblemKind};
+use super::routes::{Match, Route};
+
+/// What the store's configuration says about requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Shards of the store.
+    pub shards_count: u16,
+    /// Life of a hold that does not say, milliseconds.
+    pub hold_ttl_ms_default: u64,
+    /// How long stock stays reserved for a checkout, milliseconds.
+    pub checkout_ttl_ms: u64,
+}
+
+/// A request on its way to a shard.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The request.
+    pub request: &'a Request<'a>,
+    /// Its route.
+    pub matched: Match<'a>,
+    /// Who asks.
+    pub caller: &'a Caller<'a>,
+    /// The store's schema.
+    pub schema: &'a CompiledSchema,
+    /// The store's settings.
+    pub settings: &'a Settings,
+    /// Now.
+    pub now_ms: UnixMs,
+}
+
+/// Memory that decoding uses again.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    lines: LinesBuffer,
+    after: Vec<Position>,
+}
+
+/// Who decides a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// This shard.
+    Shard(ShardId),
+    /// First the price of `sku` is read on `price_at`, then the command, with the price in it, is
+    /// decided on `home`.
+    PriceThen {
+        /// SKU.
+        sku: &'a str,
+        /// The SKU's shard.
+        price_at: ShardId,
+        /// The cart's home.
+        home: ShardId,
+    },
+    /// Every shard; answers are merged.
+    All,
+}
+
+/// A command with its way.
+#[derive(Clone, Copy, Debug)]
+pub struct Routed<'a> {
+    /// Who decides.
+    pub target: Target<'a>,
+    /// What is asked.
+    pub command: Command<'a>,
+    /// Zero for reads.
+    pub identity: CommandKey,
+    /// The store's own members as canonical JSON.
+    pub extra: &'a [u8],
+    /// The answer must be at least this new, else 503 `behind`.
+    pub after: &'a [Position],
+}
+
+/// A command, its target and its extra members: what the routes' decoders hand on.
+struct Decoded<'a> {
+    target: Target<'a>,
+    command: Command<'a>,
+    extra: &'a [u8],
+}
+
+/// Decodes a request of a signed route and hands the command to `then`.
+pub fn decode<R>(
+    input: &Input<'_>,
+    scratch: &mut Scratch,
+    then: impl FnOnce(&Routed<'_>) -> R,
+) -> Result<R, Problem> {
+    let identity = headers::identify(input.request, &input.matched, input.caller)?;
+    let Scratch { lines, after } = scratch;
+    let shards_count = input.settings.shards_count;
+    headers::claw_after(input.request.fields.claw_after, shards_count, after)?;
+    if input.request.query.is_some() && input.matched.route != Route::ProductList {
+        return Err(Problem::malformed("this path takes no query"));
+    }
+    let then = |decoded: Decoded<'_>| {
+        let Decoded { target, command, extra } = decoded;
+        then(&Routed { target, command, identity, extra, after })
+    };
+    match input.matched.route {
+        Route::ProductPut => catalogue::put_product(input, then),
+        Route::ProductRead => catalogue::read_product(input).map(then),
+        Route::ProductList => catalogue::list_products(input, then),
+        Route::StockMove => catalogue::move_stock(input, then),
+        Route::PriceChange => catalogue::change_price(input, then),
+        Route::CouponPut => catalogue::put_coupon(input, then),
+        Route::CouponRead => catalogue::read_coupon(input).map(then),
+        Route::CartCreate => shopping::create_cart(input, then),
+        Route::CartItemPut => shopping::put_cart_item(input, then),
+        Route::HoldCreate => shopping::create_hold(input, lines, then),
+        Route::HoldExtend => shopping::extend_hold(input, then),
+        Route::CheckoutCreate => shopping::check_out(input, lines, then),
+        Route::CartRead
+        | Route::HoldRead
+        | Route::HoldRelease
+        | Route::OrderRead
+        | Route::OrderCancel
+        | Route::OrderShip
+        | Route::OrderRefund => by_id(input, then),
+        Route::Health | Route::Ready | Route::Metrics | Route::OpenApi | Route::Preflight => {
+            unreachable!("unsigned routes are answered before decoding")
+        }
+    }
+}
+
+/// Commands that are an id and nothing else.
+fn by_id<R>(input: &Input<'_>, then: impl FnOnce(Decoded<'_>) -> R) -> Result<R, Problem> {
+    body::expect_none(input.request)?;
+    let (id, target) = home_of_path(input)?;
+    let session = input.caller.session.as_ref().map(|session| session.as_str());
+    let step = |step| Command::AdvanceOrder { order: id, session, step };
+    let command = match input.matched.route {
+        Route::CartRead => Command::ReadCart { cart: id, session },
+        Route::HoldRead => Command::ReadHold { hold: id, session },
+        Route::HoldRelease => Command::ReleaseHold { hold: id, session },
+        Route::OrderRead => Command::ReadOrder { order: id, session },
+        Route::OrderCancel => step(OrderStep::Cancel),
+        Route::OrderShip => step(OrderStep::Ship),
+        Route::OrderRefund => step(OrderStep::Refund),
+        other => unreachable!("{other:?} is not decided by its id alone"),
+    };
+    Ok(then(Decoded { target, command, extra: &[] }))
+}
+
+/// The id in the path and the shard it names.
+fn home_of_path(input: &Input<'_>) -> Result<(Id, Target<'static>), Problem> {
+    let id = input.matched.id().ok_or_else(|| not_found(input.matched.parameters[0]))?;
+    Ok((id, Target::Shard(home_of(id, input.settings)?)))
+}
+
+/// The shard an id names; an id that names none was not made here.
+fn home_of(id: Id, settings: &Settings) -> Result<ShardId, Problem> {
+    let home = id.home();
+    if home.0 < settings.shards_count { Ok(home) } else { Err(not_found(&id.to_string())) }
+}
+
+fn shard_of(key: &str, settings: &Settings) -> ShardId {
+    shard_of_key(key, settings.shards_count)
+}
+
+fn not_found(what: &str) -> Problem {
+    Problem::new(ProblemKind::NotFound, format!("nothing here is called {what}"))
+}

@@ -1,0 +1,316 @@
+//! From encoded outcomes and problems to answers on the wire.
+//!
+//! [`Renderer`] writes heads; [`views`] and [`refusal`] write bodies, [`list`] merges the pages of
+//! shards, [`pages`] answers the unsigned routes. A body is written first, since its length stands
+//! in the head; both go to the connection's send buffer, and nothing allocates once warm.
+
+pub mod list;
+pub mod pages;
+pub mod refusal;
+pub mod text;
+pub mod views;
+
+#[cfg(test)]
+mod tests;
+
+use claw_common::id::Position;
+use claw_core::codec::{CodecError, Decode as _, Reader};
+use claw_core::outcome::{OrderState, Outcome};
+
+use self::text::write_number;
+use super::problem::{Problem, ProblemKind};
+use super::routes::Route;
+
+const JSON: &str = "application/json";
+const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What must be remembered of a request until its answer is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplyContext {
+    /// Its route, when it has one.
+    pub route: Option<Route>,
+    /// Whether the connection ends with the answer.
+    pub close: bool,
+    /// Whether it asked to wait for the order (`Prefer: wait`).
+    pub waited: bool,
+    /// Which of the configured origins asks: see [`Renderer::origin`].
+    pub origin: Option<u16>,
+}
+
+/// Seconds to wait before a momentary refusal is worth a retry.
+const RETRY_AFTER_S: u32 = 1;
+
+/// Writes answers; keeps its buffer.
+#[derive(Debug, Default)]
+pub struct Renderer {
+    body: Vec<u8>,
+    origins: Vec<String>,
+}
+
+/// A head's particulars.
+#[derive(Clone, Copy, Debug)]
+struct Head<'a> {
+    status: u16,
+    content_type: &'a str,
+    positions: &'a [Position],
+    retry_after_s: Option<u32>,
+    extra: Extra<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Extra<'a> {
+    None,
+    /// `ETag`.
+    Version(u64),
+    /// `Location`: folder and id.
+    Location(&'a str, claw_common::id::Id),
+    /// `WWW-Authenticate`.
+    Challenge,
+    /// `Allow`, for a path.
+    Allow(&'a str),
+    /// What a browser may do.
+    Preflight,
+}
+
+impl Renderer {
+    /// With the origins that browsers may ask from.
+    pub const fn new(origins: Vec<String>) -> Self {
+        Self { body: Vec::new(), origins }
+    }
+
+    /// The number of a configured origin.
+    pub fn origin(&self, field: Option<&str>) -> Option<u16> {
+        let field = field?;
+        let index = self.origins.iter().position(|origin| origin == field)?;
+        u16::try_from(index).ok()
+    }
+
+    /// Appends the answer that an outcome is, and returns its status.
+    pub fn outcome(
+        &mut self,
+        out: &mut Vec<u8>,
+        context: &ReplyContext,
+        encoded: &[u8],
+        positions: &[Position],
+    ) -> Result<u16, CodecError> {
+        let outcome = Outcome::decode(&mut Reader::new(encoded))?;
+        self.body.clear();
+        let (status, extra) = self.write_outcome(&outcome, context);
+        let refused = matches!(outcome, Outcome::Refused(_));
+        let head = Head {
+            status,
+            content_type: if refused { PROBLEM_JSON } else { JSON },
+            positions,
+            retry_after_s: (refused && status == 503).then_some(RETRY_AFTER_S),
+            extra,
+        };
+        self.finish(out, context, &head);
+        Ok(status)
+    }
+
+    /// Appends a list of products made of every shard's page.
+    pub fn products(
+        &mut self,
+        out: &mut Vec<u8>,
+        context: &ReplyContext,
+        pages: &[&[u8]],
+        limit: u16,
+    ) -> Result<u16, CodecError> {
+        self.body.clear();
+        list::write_products(&mut self.body, pages, limit)?;
+        self.finish(out, context, &Head::plain(200, JSON));
+        Ok(200)
+    }
+
+    /// Appends a problem of ingest or the node, and returns its status.
+    pub fn problem(&mut self, out: &mut Vec<u8>, context: &ReplyContext, problem: &Problem) -> u16 {
+        self.body.clear();
+        refusal::write_problem(&mut self.body, problem);
+        let status = problem.kind.status();
+        let extra = match (problem.kind, problem.members.first()) {
+            (ProblemKind::MethodNotAllowed, Some((_, super::problem::Member::Text(path)))) => {
+                Extra::Allow(path)
+            }
+            _ if status == 401 => Extra::Challenge,
+            _ => Extra::None,
+        };
+        let retry_after_s = problem.retry_after_s;
+        let head = Head { retry_after_s, extra, ..Head::plain(status, PROBLEM_JSON) };
+        self.finish(out, context, &head);
+        status
+    }
+
+    /// Appends `100 Continue`.
+    pub fn proceed(out: &mut Vec<u8>) {
+        out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
+
+    fn write_outcome(
+        &mut self,
+        outcome: &Outcome<'_>,
+        context: &ReplyContext,
+    ) -> (u16, Extra<'static>) {
+        let body = &mut self.body;
+        let made = |created| if created { 201 } else { 200 };
+        match outcome {
+            Outcome::Product(view) => {
+                views::write_product(body, view);
+                (made(view.created), Extra::Version(view.version))
+            }
+            Outcome::Coupon(view) => {
+                views::write_coupon(body, view);
+                (made(view.created), Extra::None)
+            }
+            Outcome::CartCreated { cart } => {
+                body.extend_from_slice(b"{\"cart_id\":");
+                text::write_id(body, *cart);
+                body.push(b'}');
+                (201, Extra::Location("/v1/carts/", *cart))
+            }
+            Outcome::Cart(view) => {
+                views::write_cart(body, view);
+                (200, Extra::None)
+            }
+            Outcome::Hold(view) => {
+                views::write_hold(body, view);
+                let location = Extra::Location("/v1/holds/", view.hold);
+                (made(view.created), if view.created { location } else { Extra::None })
+            }
+            Outcome::Order(view) if context.route == Some(Route::CheckoutCreate) => {
+                let settled = matches!(
+                    view.state,
+                    OrderState::Placed
+                        | OrderState::Shipped
+                        | OrderState::Cancelled
+                        | OrderState::Refunded
+                );
+                let whole = context.waited && settled;
+                if whole {
+                    views::write_order(body, view);
+                } else {
+                    views::write_order_started(body, view);
+                }
+                (if whole { 200 } else { 202 }, Extra::Location("/v1/orders/", view.order))
+            }
+            Outcome::Order(view) => {
+                views::write_order(body, view);
+                (200, Extra::None)
+            }
+            Outcome::KeyChanged => {
+                body.extend_from_slice(b"{}");
+                (200, Extra::None)
+            }
+            Outcome::Products { .. } => unreachable!("lists are merged from pages"),
+            Outcome::Refused(refused) => {
+                refusal::write_refusal(body, refused);
+                (refusal::kind_of(refused).status(), Extra::None)
+            }
+        }
+    }
+
+    /// Appends head and body.
+    fn finish(&self, out: &mut Vec<u8>, context: &ReplyContext, head: &Head<'_>) {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        out.extend_from_slice(status_line(head.status).as_bytes());
+        if head.status != 204 {
+            out.extend_from_slice(b"\r\nContent-Type: ");
+            out.extend_from_slice(head.content_type.as_bytes());
+            out.extend_from_slice(b"\r\nContent-Length: ");
+            write_number(out, u64::try_from(self.body.len()).expect("a length fits"));
+        }
+        write_positions(out, head.positions);
+        if let Some(seconds) = head.retry_after_s {
+            out.extend_from_slice(b"\r\nRetry-After: ");
+            write_number(out, u64::from(seconds));
+        }
+        write_extra(out, head.extra);
+        if context.close {
+            out.extend_from_slice(b"\r\nConnection: close");
+        }
+        self.write_origin(out, context);
+        out.extend_from_slice(b"\r\n\r\n");
+        out.extend_from_slice(&self.body);
+    }
+
+    fn write_origin(&self, out: &mut Vec<u8>, context: &ReplyContext) {
+        let Some(origin) = context.origin.and_then(|n| self.origins.get(usize::from(n))) else {
+            return;
+        };
+        out.extend_from_slice(b"\r\nAccess-Control-Allow-Origin: ");
+        out.extend_from_slice(origin.as_bytes());
+        out.extend_from_slice(
+            b"\r\nAccess-Control-Expose-Headers: Claw-Position, ETag, Location, Retry-After\
+              \r\nVary: Origin",
+        );
+    }
+}
+
+impl Head<'_> {
+    const fn plain(status: u16, content_type: &str) -> Head<'_> {
+        Head { status, content_type, positions: &[], retry_after_s: None, extra: Extra::None }
+    }
+}
+
+fn write_positions(out: &mut Vec<u8>, positions: &[Position]) {
+    for (index, position) in positions.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"\r\nClaw-Position: " } else { b"," });
+        write_number(out, u64::from(position.shard.0));
+        out.push(b':');
+        write_number(out, position.sequence);
+    }
+}
+
+fn write_extra(out: &mut Vec<u8>, extra: Extra<'_>) {
+    match extra {
+        Extra::None => {}
+        Extra::Version(version) => {
+            out.extend_from_slice(b"\r\nETag: \"");
+            write_number(out, version);
+            out.push(b'"');
+        }
+        Extra::Location(folder, id) => {
+            out.extend_from_slice(b"\r\nLocation: ");
+            out.extend_from_slice(folder.as_bytes());
+            out.extend_from_slice(&id.to_text());
+        }
+        Extra::Challenge => out.extend_from_slice(b"\r\nWWW-Authenticate: Signature"),
+        Extra::Allow(path) => {
+            out.extend_from_slice(b"\r\nAllow: OPTIONS");
+            for method in super::routes::methods_of(path) {
+                out.extend_from_slice(b", ");
+                out.extend_from_slice(method.as_bytes());
+            }
+        }
+        Extra::Preflight => out.extend_from_slice(
+            b"\r\nAllow: GET, POST, PUT, DELETE, OPTIONS\
+              \r\nAccess-Control-Allow-Methods: GET, POST, PUT, DELETE\
+              \r\nAccess-Control-Allow-Headers: Authorization, Claw-After, Content-Digest, \
+              Content-Type, Idempotency-Key, If-Match, Prefer, Signature, Signature-Input\
+              \r\nAccess-Control-Max-Age: 600",
+        ),
+    }
+}
+
+const fn status_line(status: u16) -> &'static str {
+    match status {
+        200 => "200 OK",
+        201 => "201 Created",
+        202 => "202 Accepted",
+        204 => "204 No Content",
+        400 => "400 Bad Request",
+        401 => "401 Unauthorized",
+        403 => "403 Forbidden",
+        404 => "404 Not Found",
+        405 => "405 Method Not Allowed",
+        408 => "408 Request Timeout",
+        409 => "409 Conflict",
+        412 => "412 Precondition Failed",
+        413 => "413 Content Too Large",
+        417 => "417 Expectation Failed",
+        422 => "422 Unprocessable Content",
+        429 => "429 Too Many Requests",
+        431 => "431 Request Header Fields Too Large",
+        503 => "503 Service Unavailable",
+        _ => "500 Internal Server Error",
+    }
+}
