@@ -43,7 +43,9 @@ pub fn parse_signature_input<'a>(rest: &mut &'a str) -> Option<SignatureInput<'a
     let components = take_components(rest)?;
     let mut input = SignatureInput { label, components, ..SignatureInput::default() };
     while take(rest, ";").is_some() {
-        match take_key(rest)? {
+        let name = take_key(rest)?;
+        take(rest, "=")?;
+        match name {
             "created" => put_once(&mut input.created_s, take_integer(rest)?)?,
             "expires" => put_once(&mut input.expires_s, take_integer(rest)?)?,
             "keyid" => put_once(&mut input.keyid, take_string(rest)?)?,
