@@ -1,2 +1,173 @@
-//! Measurement.
-fn main() {}
+//! `claw-bench`: what one shard core does, and what others do on the same core.
+//!
+//! Every row runs real processes over TCP on loopback: the server on all cores but the last, the
+//! load on the last, the data on one disk. Every row says what it did (operation mix, hot share,
+//! durability, cores, connections, open or closed loop), runs three times, and reports median,
+//! least and most. A run with an error, or whose books do not agree afterwards, does not count,
+//! and says so. Systems that are not installed are named as missing.
+//!
+//! Deliberately compares nothing that is not durable, and never tunes our side alone: PostgreSQL
+//! gets memory, prepared statements and one round trip where one is possible.
+
+mod device;
+mod holds;
+mod pgbench_log;
+mod postgres;
+mod row;
+mod table;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use claw_dataplane::simulate::client::system;
+use claw_dataplane::simulate::environment::Environment;
+use serde::Serialize;
+
+use crate::device::DeviceFigures;
+use crate::row::{Load, Row};
+
+/// Measure holds a second, beside PostgreSQL, on this machine.
+#[derive(clap::Parser, Debug)]
+#[command(name = "claw-bench", version)]
+struct Arguments {
+    /// Each measurement once, for a moment: does it still run?
+    #[arg(long)]
+    smoke: bool,
+    /// Measure only this system; the device is always measured.
+    #[arg(long, value_enum)]
+    only: Option<System>,
+    /// How long one run takes, seconds.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Runs of each row.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Write the results there.
+    #[arg(long, value_name = "FILE", default_value = "target/bench.json")]
+    json: PathBuf,
+    /// Where stores and databases go: a folder on a disk, not in memory.
+    #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
+    scratch: PathBuf,
+    /// The claw binary; without it what `CLAW_BIN` names, or the one beside this program.
+    #[arg(long, value_name = "FILE")]
+    claw: Option<PathBuf>,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum System {
+    Claw,
+    Postgresql,
+}
+
+/// What a row needs to know about the whole.
+#[derive(Clone, Debug)]
+struct Bench {
+    claw: PathBuf,
+    scratch: PathBuf,
+    seconds: u64,
+    runs_count: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Results {
+    environment: Environment,
+    scratch: PathBuf,
+    device: DeviceFigures,
+    rows: Vec<Row>,
+    missing: Vec<String>,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let bench = Bench {
+        claw: claw_binary(arguments.claw.as_deref())?,
+        scratch: arguments.scratch.clone(),
+        seconds: if arguments.smoke { 2 } else { arguments.seconds },
+        runs_count: if arguments.smoke { 1 } else { arguments.runs.max(1) },
+    };
+    system::raise_open_files().context("raise the limit of open files")?;
+    let results = measure(&bench, &arguments)?;
+    table::write(&mut std::io::stdout().lock(), &results)?;
+    write_json(&arguments.json, &results)?;
+    let all_count = results.rows.iter().all(|row| row.excuse.is_none());
+    Ok(if all_count { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn measure(bench: &Bench, arguments: &Arguments) -> Result<Results> {
+    say("the device under the log")?;
+    let device = device::probe(bench)?;
+    let connections: &[u32] = if arguments.smoke { &[64] } else { &[64, 256] };
+    // A moment is too short to keep a schedule that is near the limit.
+    let share = if arguments.smoke { 4 } else { 2 };
+    let wanted = |system| arguments.only.is_none_or(|only| only == system);
+    let mut rows = Vec::new();
+    let mut missing = Vec::new();
+    if wanted(System::Claw) {
+        rows.extend(measure_loads(connections, share, |load| holds::measure(bench, load))?);
+    }
+    if wanted(System::Postgresql) {
+        match postgres::find() {
+            Err(why) => missing.push(format!("PostgreSQL: {why}")),
+            Ok(programs) => {
+                let database = postgres::Database::start(bench, &programs)?;
+                for method in postgres::Method::ALL {
+                    rows.extend(measure_loads(connections, share, |load| {
+                        database.measure(bench, method, load)
+                    })?);
+                }
+                database.stop()?;
+            }
+        }
+    }
+    let environment = Environment::read();
+    Ok(Results { environment, scratch: bench.scratch.clone(), device, rows, missing })
+}
+
+/// Closed loops first; then an open loop at one `share`-th of the best of them, where latency
+/// counts from the schedule and a queue would show.
+fn measure_loads(
+    connections: &[u32],
+    share: u64,
+    mut measure: impl FnMut(Load) -> Result<Row>,
+) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for &connections in connections {
+        rows.push(measure(Load::closed(connections))?);
+    }
+    let best = rows.iter().map(|row| row.per_second.median).max().unwrap_or(0);
+    let most = connections.iter().copied().max().unwrap_or(1);
+    rows.push(measure(Load::open(most, best / share))?);
+    Ok(rows)
+}
+
+fn claw_binary(given: Option<&Path>) -> Result<PathBuf> {
+    let named = given.map(Path::to_owned).or_else(|| std::env::var_os("CLAW_BIN").map(Into::into));
+    let path = match named {
+        Some(path) => path,
+        None => std::env::current_exe().context("find this program")?.with_file_name("claw"),
+    };
+    anyhow::ensure!(
+        path.is_file(),
+        "no claw binary at {}: build it (cargo build --release -p claw-dataplane) or give --claw",
+        path.display()
+    );
+    Ok(path)
+}
+
+fn write_json(path: &Path, results: &Results) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    }
+    std::fs::write(path, serde_json::to_string_pretty(results)?)
+        .with_context(|| format!("write {}", path.display()))?;
+    say(&format!("all of it is in {}", path.display()))
+}
+
+/// Talk goes to stderr.
+fn say(text: &str) -> Result<()> {
+    writeln!(std::io::stderr(), "claw-bench: {text}").context("write to stderr")
+}

@@ -85,6 +85,7 @@ pub fn run(options: &RunOptions, progress: &mut Progress) -> Result<Report, RunE
         Some(target) => options.scenario.clone().hammering(target),
         None => options.scenario.clone(),
     };
+    let _placement = Placement::keep();
     let mut node = None;
     let (target, company) = if let Some(url) = &options.node_url {
         stay_on_last_core();
@@ -129,6 +130,26 @@ pub fn run(options: &RunOptions, progress: &mut Progress) -> Result<Report, RunE
     }
     let used = OptionsUsed::new(options, &client_options);
     Ok(Report::new(used, Environment::read(), result, found))
+}
+
+/// Gives the caller its cores back: a run moves to the last one, and the next run's node must get
+/// the others.
+struct Placement {
+    cpus: Vec<usize>,
+}
+
+impl Placement {
+    fn keep() -> Self {
+        Self { cpus: system::affinity().unwrap_or_default() }
+    }
+}
+
+impl Drop for Placement {
+    fn drop(&mut self) {
+        if let Err(error) = system::set_affinity(&self.cpus) {
+            log::warn!("go back to every core: {error}");
+        }
+    }
 }
 
 struct ReadBack {
