@@ -1,4 +1,4 @@
-//! The claw binary.
+//! The claw binary: hands the command line to the library and its verdict to the shell.
 
 use std::process::ExitCode;
 

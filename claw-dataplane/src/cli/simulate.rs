@@ -21,6 +21,13 @@ const USERS_MAX: i64 = CONNECTIONS_PER_SOURCE_MAX as i64 * 254;
 
 /// Run shoppers against a node and audit every sale.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  claw simulate --store shop --scenario drop --users 10000
+  claw simulate --store shop --scenario retail --duration 1m --rate 5000
+  claw simulate --store shop --endpoint \"POST /v1/holds\" --node http://127.0.0.1:7070
+
+Exit code 1 when the audit finds a unit sold twice or lost.")]
 pub struct SimulateArgs {
     /// The store; its keys sign the requests.
     #[arg(long, value_name = "DIR")]

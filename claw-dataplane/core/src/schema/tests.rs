@@ -255,118 +255,119 @@ fn the_hash_follows_the_meaning_alone() {
 }
 
 /// Each row: what stands below `[schema]`, and what is said about it.
+const REFUSED: &[(&str, &str)] = &[
+    ("x = 1", "3:1: unknown key `x` in [schema]: known here: description, version"),
+    ("[event.a]", "3:2: unknown key `event` in a schema file: did you mean `events`?"),
+    (
+        "[events.hold-granted.extra]\nx = { type = \"txt\" }",
+        "4:14: unknown type `txt`: did you mean `text`?",
+    ),
+    (
+        "[events.hold-granted.extra]\nx = { }",
+        "4:5: [events.hold-granted.extra.x] has no type: add `type`: one of boolean, group, integer, json, list, map, money, sku, text, time, uuid",
+    ),
+    (
+        "[events.hold-granted.extra]\nx = { type = \"text\", min = 1 }",
+        "4:22: unknown key `min` in [events.hold-granted.extra.x] (text): known here: type, length_min, length_max, enum, pattern, personal, description, required, default",
+    ),
+    (
+        "[events.hold-granted.extra]\nx = { type = \"text\", lenght_max = 1 }",
+        "4:22: unknown key `lenght_max` in [events.hold-granted.extra.x] (text): did you mean `length_max`?",
+    ),
+    (
+        "[events.hold-granted.extra]\nsession = { type = \"text\" }",
+        "4:1: `session` is a built-in member already: tighten it under `fields` instead",
+    ),
+    (
+        "[events.hold-granted.extra]\nx = { type = \"integer\", min = 2, max = 1 }",
+        "4:31: `min` is above its maximum: nothing would fit",
+    ),
+    (
+        "[events.hold-granted.extra]\nx = { type = \"integer\", default = \"a\" }",
+        "4:35: `default` must be an integer from -9223372036854775808 to 9223372036854775807, not a string",
+    ),
+    (
+        "[events.hold-granted.extra]\nx = { type = \"integer\", default = 1, required = true }",
+        "4:49: a member with a `default` is never missing: drop one",
+    ),
+    (
+        "[events.hold-granted.extra]\nx = { type = \"text\", pattern = \"(a)\" }",
+        "4:32: `pattern`: `(` is not supported in patterns: write `\\(` for the character itself",
+    ),
+    (
+        "[events.hold-granted.extra]\nx = { type = \"list\" }",
+        "4:5: [events.hold-granted.extra.x] does not say what it holds: add `of`: what each entry holds, such as \"text\" or { type = \"text\" }",
+    ),
+    (
+        "[events.hold-granted.fields]\nsesion = { length_max = 3 }",
+        "4:1: [events.hold-granted] has no built-in member `sesion`: did you mean `session`?",
+    ),
+    (
+        "[events.hold-granted.fields]\nttl_ms = { max = 86_400_001 }",
+        "4:18: `max` may only tighten 100 to 86400000",
+    ),
+    (
+        "[events.hold-granted.fields]\nsession = { required = false }",
+        "4:24: a built-in member that is required stays required",
+    ),
+    (
+        "[events.coupon-put.fields]\nkind = { enum = [\"gift\"] }",
+        "4:17: `gift` is not one of amount, percent",
+    ),
+    (
+        "[events.hold-expired.extra]\nx = { type = \"sku\" }",
+        "3:22: unknown key `extra` in [events.hold-expired]: known here: description, fields",
+    ),
+    (
+        "[events.hold-grantd]",
+        "3:9: `hold-grantd` is too near to the built-in `hold-granted`: choose another name, or mend this one",
+    ),
+    (
+        "[events.Own.fields]",
+        "3:9: `Own` is not a name for events: use lower-case words joined by `-`",
+    ),
+    (
+        "[events.own]",
+        "3:9: event type `own` has no members: declare its members under [events.own.fields]",
+    ),
+    (
+        "[events.own]\nversion = 3\nfields = {}\nupcasters = [{ from = 1, to = 2, steps = [{ drop = \"a\" }] }]",
+        "3:1: [events.own] has no upcaster from version 2: events written with version 2 could not be read: add one",
+    ),
+    (
+        "[events.own]\nversion = 2\nfields = {}\nupcasters = [{ from = 2, to = 1, steps = [{ drop = \"a\" }] }, { from = 1, to = 2, steps = [{ drop = \"a\" }] }]",
+        "6:14: an upcaster from 2 to 1 would go in a circle: upcasters lead to a later version",
+    ),
+    (
+        "[events.own]\nversion = 2\nfields = {}\nupcasters = [{ from = 1, to = 2, steps = [{ drop = \"a\" }] }, { from = 1, to = 2, steps = [{ drop = \"a\" }] }]",
+        "6:62: [events.own] has two upcasters from 1: keep one",
+    ),
+    (
+        "[events.own]\nversion = 2\nfields = { wrap = { type = \"sku\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ add = \"wrp\", default = \"a\" }] }]",
+        "6:43: the step adds `wrp`, which its version does not have: did you mean `wrap`?",
+    ),
+    (
+        "[events.own]\nversion = 2\nfields = { wrap = { type = \"sku\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ add = \"wrap\", default = \"a b\" }] }]",
+        "6:43: the default of `wrap` must be 1 to 64 of A-Z a-z 0-9 . _ -",
+    ),
+    (
+        "[events.own]\nversion = 2\nfields = { n = { type = \"sku\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ widen = \"n\", from = \"list\", to = \"sku\" }] }]",
+        "6:43: list cannot be read as sku: compare with the members of version 2",
+    ),
+    (
+        "[events.own]\nversion = 2\nfields = { n = { type = \"sku\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ shrink = \"n\" }] }]",
+        "6:43: not a step: write { add = \"x\", default = 0 }, { drop = \"x\" }, { rename = \"x\", to = \"y\" } or { widen = \"x\", from = \"integer\", to = \"text\" }",
+    ),
+    (
+        "[events.hold-granted.extra]\nx = ",
+        "4:5: string values must be quoted, expected literal string",
+    ),
+];
+
 #[test]
 fn diagnostics_name_file_line_reason_and_advice() {
-    let rows = [
-        ("x = 1", "3:1: unknown key `x` in [schema]: known here: description, version"),
-        ("[event.a]", "3:2: unknown key `event` in a schema file: did you mean `events`?"),
-        (
-            "[events.hold-granted.extra]\nx = { type = \"txt\" }",
-            "4:14: unknown type `txt`: did you mean `text`?",
-        ),
-        (
-            "[events.hold-granted.extra]\nx = { }",
-            "4:5: [events.hold-granted.extra.x] has no type: add `type`: one of boolean, group, integer, json, list, map, money, sku, text, time, uuid",
-        ),
-        (
-            "[events.hold-granted.extra]\nx = { type = \"text\", min = 1 }",
-            "4:22: unknown key `min` in [events.hold-granted.extra.x] (text): known here: type, length_min, length_max, enum, pattern, personal, description, required, default",
-        ),
-        (
-            "[events.hold-granted.extra]\nx = { type = \"text\", lenght_max = 1 }",
-            "4:22: unknown key `lenght_max` in [events.hold-granted.extra.x] (text): did you mean `length_max`?",
-        ),
-        (
-            "[events.hold-granted.extra]\nsession = { type = \"text\" }",
-            "4:1: `session` is a built-in member already: tighten it under `fields` instead",
-        ),
-        (
-            "[events.hold-granted.extra]\nx = { type = \"integer\", min = 2, max = 1 }",
-            "4:31: `min` is above its maximum: nothing would fit",
-        ),
-        (
-            "[events.hold-granted.extra]\nx = { type = \"integer\", default = \"a\" }",
-            "4:35: `default` must be an integer from -9223372036854775808 to 9223372036854775807, not a string",
-        ),
-        (
-            "[events.hold-granted.extra]\nx = { type = \"integer\", default = 1, required = true }",
-            "4:49: a member with a `default` is never missing: drop one",
-        ),
-        (
-            "[events.hold-granted.extra]\nx = { type = \"text\", pattern = \"(a)\" }",
-            "4:32: `pattern`: `(` is not supported in patterns: write `\\(` for the character itself",
-        ),
-        (
-            "[events.hold-granted.extra]\nx = { type = \"list\" }",
-            "4:5: [events.hold-granted.extra.x] does not say what it holds: add `of`: what each entry holds, such as \"text\" or { type = \"text\" }",
-        ),
-        (
-            "[events.hold-granted.fields]\nsesion = { length_max = 3 }",
-            "4:1: [events.hold-granted] has no built-in member `sesion`: did you mean `session`?",
-        ),
-        (
-            "[events.hold-granted.fields]\nttl_ms = { max = 86_400_001 }",
-            "4:18: `max` may only tighten 100 to 86400000",
-        ),
-        (
-            "[events.hold-granted.fields]\nsession = { required = false }",
-            "4:24: a built-in member that is required stays required",
-        ),
-        (
-            "[events.coupon-put.fields]\nkind = { enum = [\"gift\"] }",
-            "4:17: `gift` is not one of amount, percent",
-        ),
-        (
-            "[events.hold-expired.extra]\nx = { type = \"sku\" }",
-            "3:22: unknown key `extra` in [events.hold-expired]: known here: description, fields",
-        ),
-        (
-            "[events.hold-grantd]",
-            "3:9: `hold-grantd` is too near to the built-in `hold-granted`: choose another name, or mend this one",
-        ),
-        (
-            "[events.Own.fields]",
-            "3:9: `Own` is not a name for events: use lower-case words joined by `-`",
-        ),
-        (
-            "[events.own]",
-            "3:9: event type `own` has no members: declare its members under [events.own.fields]",
-        ),
-        (
-            "[events.own]\nversion = 3\nfields = {}\nupcasters = [{ from = 1, to = 2, steps = [{ drop = \"a\" }] }]",
-            "3:1: [events.own] has no upcaster from version 2: events written with version 2 could not be read: add one",
-        ),
-        (
-            "[events.own]\nversion = 2\nfields = {}\nupcasters = [{ from = 2, to = 1, steps = [{ drop = \"a\" }] }, { from = 1, to = 2, steps = [{ drop = \"a\" }] }]",
-            "6:14: an upcaster from 2 to 1 would go in a circle: upcasters lead to a later version",
-        ),
-        (
-            "[events.own]\nversion = 2\nfields = {}\nupcasters = [{ from = 1, to = 2, steps = [{ drop = \"a\" }] }, { from = 1, to = 2, steps = [{ drop = \"a\" }] }]",
-            "6:62: [events.own] has two upcasters from 1: keep one",
-        ),
-        (
-            "[events.own]\nversion = 2\nfields = { wrap = { type = \"sku\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ add = \"wrp\", default = \"a\" }] }]",
-            "6:43: the step adds `wrp`, which its version does not have: did you mean `wrap`?",
-        ),
-        (
-            "[events.own]\nversion = 2\nfields = { wrap = { type = \"sku\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ add = \"wrap\", default = \"a b\" }] }]",
-            "6:43: the default of `wrap` must be 1 to 64 of A-Z a-z 0-9 . _ -",
-        ),
-        (
-            "[events.own]\nversion = 2\nfields = { n = { type = \"sku\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ widen = \"n\", from = \"list\", to = \"sku\" }] }]",
-            "6:43: list cannot be read as sku: compare with the members of version 2",
-        ),
-        (
-            "[events.own]\nversion = 2\nfields = { n = { type = \"sku\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ shrink = \"n\" }] }]",
-            "6:43: not a step: write { add = \"x\", default = 0 }, { drop = \"x\" }, { rename = \"x\", to = \"y\" } or { widen = \"x\", from = \"integer\", to = \"text\" }",
-        ),
-        (
-            "[events.hold-granted.extra]\nx = ",
-            "4:5: string values must be quoted, expected literal string",
-        ),
-    ];
     let mut wrong = Vec::new();
-    for (below, expected) in rows {
+    for (below, expected) in REFUSED {
         let said = refuse(&format!("[schema]\nversion = 1\n{below}\n"));
         if said != format!("schema/a.toml:{expected}") {
             wrong.push(format!("{below}\n  said     {said}\n  expected {expected}"));
