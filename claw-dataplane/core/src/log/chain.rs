@@ -10,6 +10,8 @@
 //!
 //! Deliberately keeps no records: each is handed on while it lies in its block.
 
+use core::ops::ControlFlow;
+
 use claw_common::checksum::Digest;
 use claw_common::id::ShardId;
 
@@ -80,13 +82,28 @@ pub struct ShardTail {
     pub term: u64,
 }
 
+impl ShardStart {
+    /// The end of a chain of which only this is left.
+    const fn tail(&self) -> ShardTail {
+        ShardTail { sequence: self.sequence, hash: self.hash, term: 0 }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Chain {
     start: ShardStart,
-    /// Lowest record announced; `None` while there is none.
+    /// Lowest first record of the blocks that count; `None` while there is none.
     lowest: Option<u64>,
     /// Present once the block with the lowest record was taken.
     tail: Option<ShardTail>,
+}
+
+impl Chain {
+    /// Whether the snapshot holds all of a block. Such blocks are passed, since some of them may
+    /// be archived already and others, in another stream, not.
+    fn covers(&self, view: &BlockView<'_>) -> bool {
+        view.sequence_last() <= self.start.sequence
+    }
 }
 
 /// The chains of all shards.
@@ -119,6 +136,9 @@ impl ShardChains {
             .chains
             .get_mut(usize::from(shard.0))
             .ok_or(ChainError::Unknown { shard, shards_count })?;
+        if chain.covers(view) {
+            return Ok(());
+        }
         let first = view.header().shard_sequence.get();
         chain.lowest = Some(chain.lowest.map_or(first, |lowest| lowest.min(first)));
         Ok(())
@@ -129,13 +149,20 @@ impl ShardChains {
         let chain = &mut self.chains[usize::from(shard.0)];
         let header = view.header();
         let sequence = header.shard_sequence.get();
+        let start = chain.start;
+        let broken = Err(ChainError::Broken { shard, sequence });
+        if chain.covers(view) {
+            let anchored = view.sequence_last() < start.sequence || header.hash == start.hash;
+            return if anchored { Ok(Turn::Due(u64::MAX)) } else { broken };
+        }
         let tail = match chain.tail {
             Some(tail) => tail,
             None if Some(sequence) != chain.lowest => return Ok(Turn::Later),
-            None if sequence > chain.start.sequence + 1 => {
-                return Err(ChainError::Gap { shard, sequence: chain.start.sequence + 1 });
+            None if sequence > start.sequence + 1 => {
+                return Err(ChainError::Gap { shard, sequence: start.sequence + 1 });
             }
-            // What came before is archived or discarded: only its end can be compared.
+            None if sequence == start.sequence + 1 => start.tail(),
+            // The snapshot ends within this block: what came before cannot be compared.
             None => ShardTail { sequence: sequence - 1, hash: header.shard_previous, term: 0 },
         };
         let due = tail.sequence + 1;
@@ -147,36 +174,17 @@ impl ShardChains {
                 Ok(Turn::Later)
             };
         }
-        let last = view.sequence_last();
-        let first = sequence == 1 && header.shard_previous != Digest::default();
-        let follows = header.shard_previous == tail.hash && header.term.get() >= tail.term;
-        let anchor = last == chain.start.sequence && header.hash != chain.start.hash;
-        if first || !follows || anchor {
-            return Err(ChainError::Broken { shard, sequence });
-        }
         let term = header.term.get();
-        chain.tail = Some(ShardTail { sequence: last, hash: header.hash, term });
-        Ok(Turn::Due(chain.start.sequence))
+        if header.shard_previous != tail.hash || term < tail.term {
+            return broken;
+        }
+        chain.tail = Some(ShardTail { sequence: view.sequence_last(), hash: header.hash, term });
+        Ok(Turn::Due(start.sequence))
     }
 
     /// Where each shard goes on, once everything was replayed.
     pub fn tails(&self) -> Vec<ShardTail> {
-        let tail = |chain: &Chain| {
-            let start = chain.start;
-            chain.tail.unwrap_or(ShardTail { sequence: start.sequence, hash: start.hash, term: 0 })
-        };
-        self.chains.iter().map(tail).collect()
-    }
-
-    /// A snapshot must not know more than the log.
-    fn check_starts(&self) -> Result<(), ChainError> {
-        for (index, chain) in self.chains.iter().enumerate() {
-            let shard = ShardId(u16::try_from(index).expect("at most SHARDS_MAX"));
-            if let Some(tail) = chain.tail.filter(|tail| tail.sequence < chain.start.sequence) {
-                return Err(ChainError::Gap { shard, sequence: tail.sequence + 1 });
-            }
-        }
-        Ok(())
+        self.chains.iter().map(|chain| chain.tail.unwrap_or_else(|| chain.start.tail())).collect()
     }
 }
 
@@ -195,12 +203,15 @@ impl core::fmt::Debug for StreamBlocks<'_> {
     }
 }
 
+/// Takes one record; breaking off ends the replay.
+pub type Apply<'f> = dyn FnMut(&BlockView<'_>, &RecordView<'_>) -> ControlFlow<()> + 'f;
+
 /// Hands every record behind its shard's start to `apply`, each shard in its order.
 pub fn replay(
     chains: &mut ShardChains,
     streams: &[StreamBlocks<'_>],
-    apply: &mut dyn FnMut(&BlockView<'_>, &RecordView<'_>),
-) -> Result<(), ChainError> {
+    apply: &mut Apply<'_>,
+) -> Result<ControlFlow<()>, ChainError> {
     for stream in streams {
         for place in stream.blocks {
             chains.announce(&reread(stream, place)?)?;
@@ -220,12 +231,14 @@ pub fn replay(
                 *front += 1;
                 progress = true;
                 for record in view.records().filter(|record| record.sequence > start) {
-                    apply(&view, &record);
+                    if apply(&view, &record).is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
                 }
             }
         }
         match (progress, waiting) {
-            (_, None) => return chains.check_starts(),
+            (_, None) => return Ok(ControlFlow::Continue(())),
             (true, Some(_)) => {}
             (false, Some(gap)) => return Err(gap),
         }

@@ -80,7 +80,7 @@ mod view;
 mod tests;
 
 pub use block::{BlockDraft, BlockJournal, Opening, SealInputs, Sealed, seal_mark};
-pub use chain::{ChainError, ShardChains, ShardStart, ShardTail, StreamBlocks, replay};
+pub use chain::{Apply, ChainError, ShardChains, ShardStart, ShardTail, StreamBlocks, replay};
 pub use recovery::{
     BlockPlace, CutBlock, Damage, RecoveryError, SegmentUse, StreamRecovery, StreamTail,
 };

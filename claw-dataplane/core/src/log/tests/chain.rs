@@ -1,5 +1,7 @@
 //! Shards: gathered over streams in their order, with nothing missing and nothing twice.
 
+use std::ops::ControlFlow;
+
 use claw_common::id::ShardId;
 
 use super::world::{Raw, SLOT_BYTES, STORE, draft};
@@ -62,9 +64,11 @@ impl Streams {
         ];
         let mut seen = Vec::new();
         let mut chains = ShardChains::new(&starts);
-        replay(&mut chains, &streams, &mut |_, record| {
+        let flow = replay(&mut chains, &streams, &mut |_, record| {
             seen.push((record.shard.0, record.sequence));
+            ControlFlow::Continue(())
         })?;
+        assert_eq!(flow, ControlFlow::Continue(()));
         for (tail, expected) in chains.tails().iter().zip(self.shards) {
             assert_eq!((tail.sequence, tail.hash), expected);
         }
@@ -104,6 +108,9 @@ fn records_within_the_snapshot_are_passed() {
     let other = ShardStart { sequence: 4, hash: [7; 32] };
     let error = streams.replay([other, ShardStart::default()]).unwrap_err();
     assert_eq!(error, ChainError::Broken { shard: ShardId(0), sequence: 3 });
+    let gap = ShardStart { sequence: 2, hash: anchor.hash };
+    let error = streams.replay([gap, ShardStart::default()]).unwrap_err();
+    assert_eq!(error, ChainError::Broken { shard: ShardId(0), sequence: 3 });
 }
 
 #[test]
@@ -115,11 +122,14 @@ fn missing_stream_is_a_gap() {
 }
 
 #[test]
-fn snapshot_ahead_of_the_log_is_a_gap() {
-    let (streams, _) = moved();
-    let ahead = ShardStart { sequence: 9, hash: [7; 32] };
-    let error = streams.replay([ahead, ShardStart::default()]).unwrap_err();
-    assert_eq!(error, ChainError::Gap { shard: ShardId(0), sequence: 6 });
+fn blocks_below_the_snapshot_may_be_missing_between_others() {
+    let (mut streams, anchor) = moved();
+    streams.blocks[0].clear(); // archived and freed; stream 1 still has records 1 and 2
+    streams.shards[1] = (3, streams.shards[1].1);
+    let start = ShardStart { sequence: 4, hash: anchor.hash };
+    let other = ShardStart { sequence: 3, hash: streams.shards[1].1 };
+    let seen = streams.replay([start, other]).unwrap();
+    assert_eq!((of(&seen, 0), of(&seen, 1)), (vec![5], vec![]));
 }
 
 #[test]
