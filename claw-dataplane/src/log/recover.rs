@@ -32,6 +32,9 @@ pub trait Rebuild {
     /// Why a record could not be applied.
     type Error;
 
+    /// Makes every shard empty. Called once, or a second time when the archive is needed after all.
+    fn begin(&mut self);
+
     /// Restores a shard; `false` when the snapshot is of another schema or layout, and an older
     /// one or the whole log must do.
     fn restore(&mut self, snapshot: &Snapshot) -> bool;
@@ -121,6 +124,7 @@ fn restore_shards<R: Rebuild>(
     shape: &StoreShape,
     rebuild: &mut R,
 ) -> Result<Vec<ShardStart>, ReadError> {
+    rebuild.begin();
     (0..shape.shards_count)
         .map(|shard| {
             let found = shard_snapshots(&paths.snapshots, shape.store_id, ShardId(shard))?;

@@ -43,12 +43,16 @@ pub(crate) struct Seen {
 impl Rebuild for Seen {
     type Error = std::convert::Infallible;
 
+    fn begin(&mut self) {
+        self.restored.clear();
+        self.records.clear();
+    }
+
     fn restore(&mut self, snapshot: &Snapshot) -> bool {
         let header = snapshot.header();
         if self.refuse_snapshots_after.is_some_and(|limit| header.start.sequence > limit) {
             return false;
         }
-        self.records.clear();
         self.restored.push((header.shard.0, snapshot.body().to_vec()));
         true
     }
