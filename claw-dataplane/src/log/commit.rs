@@ -17,13 +17,18 @@
 //! Does not know what a block holds, nor who waits for it.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use claw_common::limits::{BLOCK_ALIGN_BYTES, WRITES_IN_FLIGHT_MAX};
+use hdrhistogram::Histogram;
 
 use super::device::{DeviceAddress, DeviceInfo, DeviceWrite, DeviceWritten, LogDevice};
 use super::{LogError, LogMetrics};
 use crate::buffer::{FillingSlot, FreeSlot};
 use crate::ring::{Completion, CoreRing};
+
+/// Longest write that the histogram tells apart: a minute.
+const WRITE_US_MAX: u64 = 60_000_000;
 
 /// Where a stream goes on: what recovery found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,12 +84,14 @@ pub struct GroupCommit {
     /// Kept to be filled by the device without taking memory.
     done: Vec<DeviceWritten>,
     metrics: LogMetrics,
+    write_us: Histogram<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct WindowEntry {
     address: DeviceAddress,
     size_bytes: usize,
+    start: Instant,
     durable: bool,
 }
 
@@ -112,6 +119,7 @@ impl GroupCommit {
             placed: None,
             done: Vec::with_capacity(WRITES_IN_FLIGHT_MAX),
             metrics: LogMetrics::default(),
+            write_us: Histogram::new_with_max(WRITE_US_MAX, 3).expect("valid bounds"),
         })
     }
 
@@ -123,6 +131,11 @@ impl GroupCommit {
     /// What it has done so far.
     pub fn metrics(&self) -> LogMetrics {
         self.metrics
+    }
+
+    /// `claw_log_write_us`: from handing a block to the device until it was durable.
+    pub fn write_us(&self) -> &Histogram<u64> {
+        &self.write_us
     }
 
     /// Every block up to here is durable.
@@ -197,7 +210,12 @@ impl GroupCommit {
         let placement = self.placed.take().expect("a block is placed before");
         assert!(size_bytes <= placement.size_bytes);
         let address = placement.address;
-        self.window.push_back(WindowEntry { address, size_bytes, durable: false });
+        self.window.push_back(WindowEntry {
+            address,
+            size_bytes,
+            start: Instant::now(),
+            durable: false,
+        });
         self.next_sequence += 1;
         self.tail = self.tail.map(|tail| CommitTail {
             address: DeviceAddress {
@@ -258,6 +276,8 @@ impl GroupCommit {
         assert!(!entry.durable, "a block is written once");
         check(self.stream, sequence, *entry, written.result)?;
         entry.durable = true;
+        let took_us = u64::try_from(entry.start.elapsed().as_micros()).unwrap_or(WRITE_US_MAX);
+        self.write_us.saturating_record(took_us);
         self.metrics.blocks_count += 1;
         self.metrics.written_bytes += wide(entry.size_bytes);
         self.free.push(written.slot);

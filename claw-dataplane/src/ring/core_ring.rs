@@ -33,6 +33,8 @@ use crate::buffer::{Arena, ArenaMemory, ReceivePool, ReceiveShape};
 pub(super) const RECEIVE_GROUP: u16 = 0;
 /// Completions per submission place: a burst of receives must not overflow the queue.
 const COMPLETIONS_PER_ENTRY: u32 = 4;
+/// Cores that a set of the C library has room for.
+const CPUS_MAX: usize = 1024;
 /// Listening sockets per ring: requests, the wire, and room for tests.
 const LISTENERS_MAX: usize = 8;
 /// Timers per ring. The shards have a timing wheel; the ring's timers only drive it.
@@ -165,6 +167,19 @@ impl CoreRing {
             .map_err(|source| RingError::RegisterArena { size_bytes: iovec.iov_len, source })?;
         self.arena = Some(Rc::clone(arena.memory()));
         Ok(())
+    }
+
+    /// Keeps the kernel's workers for this ring on other cores: one that flushes on the core of a
+    /// spinning thread costs milliseconds.
+    pub fn place_workers(&mut self, cores: &[usize]) -> Result<(), RingError> {
+        // SAFETY: a set of bits is valid as zeros.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        for core in cores {
+            assert!(*core < CPUS_MAX);
+            // SAFETY: the core is below the size of the set.
+            unsafe { libc::CPU_SET(*core, &mut set) };
+        }
+        self.uring.0.submitter().register_iowq_aff(&set).map_err(RingError::PlaceWorkers)
     }
 
     /// The core this ring belongs to.
@@ -386,7 +401,7 @@ impl CoreRing {
             Kind::Receive => self.complete_receive(key, raw),
             Kind::Send => self.complete_send(key, raw),
             Kind::Sync => Ok(Some(self.complete_sync(key, raw))),
-            Kind::Timer => Ok(self.complete_timer(key)),
+            Kind::Timer => Ok(self.complete_timer(key, raw)),
             Kind::Write => Ok(self.complete_write(key, raw)),
             Kind::WriteSync => Ok(self.complete_write_sync(key, raw)),
         }

@@ -19,6 +19,7 @@ use io_uring::opcode;
 use io_uring::types::{Fd, Timespec};
 
 use super::completion::{Completion, PostSource, TimerId};
+use super::core_ring::RawCompletion;
 use super::user_data::{Key, Kind, UserData};
 use super::{CoreRing, RingError};
 
@@ -122,8 +123,22 @@ impl CoreRing {
         Ok(TimerId(key))
     }
 
-    pub(super) fn complete_timer(&mut self, key: Key) -> Option<Completion> {
-        let timer = self.timers.remove(key)?;
+    /// Takes a timer back. It may already have fired; then `TimerFired` is still reported.
+    pub fn cancel_timer(&mut self, timer: TimerId) -> Result<(), RingError> {
+        if self.timers.find(timer.0).is_none() {
+            return Ok(());
+        }
+        let target = UserData::pack(Kind::Timer, timer.0);
+        let entry = opcode::TimeoutRemove::new(target.bits()).build();
+        // SAFETY: no pointers.
+        unsafe { self.push(&entry.user_data(UserData::pack(Kind::Cancel, Key::NONE).bits())) }
+    }
+
+    pub(super) fn complete_timer(&mut self, key: Key, raw: RawCompletion) -> Option<Completion> {
+        let timer = self.timers.remove(key).expect("a timer is owned until it completes");
+        if raw.io_result().is_err_and(|error| error.raw_os_error() == Some(libc::ECANCELED)) {
+            return None;
+        }
         Some(Completion::TimerFired { timer: TimerId(key), token: timer.token })
     }
 }

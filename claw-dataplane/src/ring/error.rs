@@ -34,6 +34,9 @@ pub enum RingError {
         #[source]
         source: io::Error,
     },
+    /// The kernel refused a placement of its workers.
+    #[error("placing the workers of the core ring on other cores failed")]
+    PlaceWorkers(#[source] io::Error),
     /// The log arena could not be registered.
     #[error(
         "registering {size_bytes} bytes of log buffers with io_uring failed; raise the memlock limit (LimitMEMLOCK=infinity, or ulimit -l)"

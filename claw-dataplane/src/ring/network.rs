@@ -128,7 +128,10 @@ impl CoreRing {
         }
     }
 
-    /// Ends a connection. What was sent is delivered, nothing more is reported but `Closed`.
+    /// Ends a connection once the send in flight is through; nothing more is reported but `Closed`.
+    /// A peer that does not read can make that last for ever: see [`CoreRing::abort`]. Bytes that
+    /// were received and not read turn the end into a reset, which may cost the peer our last
+    /// answer: see [`CoreRing::finish_sending`].
     pub fn close(&mut self, connection: ConnectionId) -> Result<(), RingError> {
         let Some(state) = self.connections.find_mut(connection.0) else {
             return Ok(());
@@ -137,20 +140,24 @@ impl CoreRing {
             return Ok(());
         }
         state.closing = true;
-        if state.quiet() {
-            self.finish_close(connection);
-            return Ok(());
-        }
         let connecting = state.connecting.is_some();
-        let receiving = matches!(state.receive, ReceiveState::Armed);
-        shut_down(&state.fd, Shutdown::Both);
+        let receiving = state.receive == ReceiveState::Armed;
         if receiving {
             self.cancel(UserData::pack(Kind::Receive, connection.0))?;
         }
         if connecting {
             self.cancel(UserData::pack(Kind::Connect, connection.0))?;
         }
+        self.finish_close_when_quiet(connection);
         Ok(())
+    }
+
+    /// Ends a connection now, whatever is still to be sent; also one that is closing.
+    pub fn abort(&mut self, connection: ConnectionId) -> Result<(), RingError> {
+        if let Some(state) = self.connections.find(connection.0) {
+            shut_down(&state.fd, Shutdown::Both);
+        }
+        self.close(connection)
     }
 
     /// Arms the receives that ended for want of buffers, once there are enough again.
@@ -275,14 +282,14 @@ impl CoreRing {
         let state = self.connections.find_mut(key).expect("a send is owned");
         let sending = state.sending.as_mut().expect("a send has a buffer");
         let result = raw.io_result();
-        if let Ok(count) = &result {
-            sending.taken_count += usize::try_from(*count).expect("a 32-bit count fits");
+        if let Ok(count) = result {
+            assert!(count > 0, "a send of some bytes takes some or fails");
+            sending.taken_count += usize::try_from(count).expect("a 32-bit count fits");
             assert!(sending.taken_count <= sending.buffer.len());
-        }
-        let whole = sending.taken_count == sending.buffer.len();
-        if result.is_ok() && !whole && !state.closing {
-            self.push_send(key)?;
-            return Ok(None);
+            if sending.taken_count < sending.buffer.len() {
+                self.push_send(key)?;
+                return Ok(None);
+            }
         }
         let buffer = state.sending.take().expect("checked above").buffer;
         if state.closing {

@@ -2,6 +2,7 @@
 
 mod faults;
 mod pipeline;
+mod recovery;
 mod store;
 
 use std::fs;
@@ -11,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use super::{
     CommitStart, DeviceUrl, FileDeviceShape, FileStore, FlushMode, GroupCommit, LogError,
-    SegmentSupply,
+    Placement, SegmentSupply,
 };
-use crate::buffer::{Arena, ArenaShape, ReceiveShape};
+use crate::buffer::{Arena, ArenaShape, FreeSlot, ReceiveShape};
 use crate::ring::{CoreRing, RingShape};
 
 const SEGMENT_BYTES: u64 = 1 << 20;
@@ -47,12 +48,7 @@ impl Stream {
         for segment in 0..segments_count {
             supply.add(store.create_segment(0, segment).unwrap());
         }
-        let receive = ReceiveShape { buffers_count: 1, buffer_bytes: 4096, resume_count: 1 };
-        let shape = RingShape { core: 0, entries_count: 32, connections_max: 1, receive };
-        let mut ring = CoreRing::new(shape).unwrap();
-        let (arena, slots) =
-            Arena::map(ArenaShape { slots_count: 6, slot_bytes: SLOT_BYTES }).unwrap();
-        ring.register_arena(&arena).unwrap();
+        let (ring, slots) = ring_and_slots();
         let device =
             store.device(FileDeviceShape { stream: 0, flush: FlushMode::DataSync, supply });
         let start = CommitStart { stream: 0, last_sequence: 0, generation_last: 0, tail: None };
@@ -62,20 +58,24 @@ impl Stream {
 
     /// Writes one block that holds its own number everywhere.
     fn write(&mut self, size_bytes: usize) -> Result<u64, LogError> {
-        let deadline = Instant::now() + PATIENCE;
-        let placement = loop {
-            if self.commit.may_write()
-                && let Some(placement) = self.commit.place(size_bytes)?
-            {
-                break placement;
-            }
-            assert!(Instant::now() < deadline, "the block was never placed");
-            self.turn()?;
-        };
+        let placement = self.place(size_bytes)?;
         let mut slot = self.commit.take_slot().expect("more slots than writes in flight");
         fill(&mut slot.bytes_mut()[..size_bytes], placement.stream_sequence);
         self.commit.write(&mut self.ring, slot, size_bytes)?;
         Ok(placement.stream_sequence)
+    }
+
+    fn place(&mut self, size_bytes: usize) -> Result<Placement, LogError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if self.commit.may_write()
+                && let Some(placement) = self.commit.place(size_bytes)?
+            {
+                return Ok(placement);
+            }
+            assert!(Instant::now() < deadline, "the block was never placed");
+            self.turn()?;
+        }
     }
 
     fn turn(&mut self) -> Result<(), LogError> {
@@ -100,6 +100,15 @@ impl Stream {
     fn crash(self) {
         drop(self);
     }
+}
+
+fn ring_and_slots() -> (CoreRing, Vec<FreeSlot>) {
+    let receive = ReceiveShape { buffers_count: 1, buffer_bytes: 4096, resume_count: 1 };
+    let shape = RingShape { core: 0, entries_count: 32, connections_max: 1, receive };
+    let mut ring = CoreRing::new(shape).unwrap();
+    let (arena, slots) = Arena::map(ArenaShape { slots_count: 6, slot_bytes: SLOT_BYTES }).unwrap();
+    ring.register_arena(&arena).unwrap();
+    (ring, slots)
 }
 
 fn fill(bytes: &mut [u8], sequence: u64) {

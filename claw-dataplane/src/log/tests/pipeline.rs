@@ -3,7 +3,7 @@
 use super::super::{
     CommitStart, CommitTail, DeviceAddress, FileDeviceShape, FlushMode, GroupCommit, SegmentSupply,
 };
-use super::{SEGMENT_BYTES, SLOT_BYTES, Stream, folder, sectors};
+use super::{SEGMENT_BYTES, SLOT_BYTES, Stream, folder, ring_and_slots, sectors};
 use claw_common::limits::WRITES_IN_FLIGHT_MAX;
 
 #[test]
@@ -108,7 +108,7 @@ fn stream_goes_on_behind_its_last_block_after_a_start() {
     let mut stream = Stream::start(folder.path(), "", 1);
     stream.write(8192).unwrap();
     stream.wait_for(1).unwrap();
-    let Stream { commit, store, mut ring } = stream;
+    let Stream { commit, store, ring } = stream;
     drop(commit);
     let device = store.device(FileDeviceShape {
         stream: 0,
@@ -118,16 +118,9 @@ fn stream_goes_on_behind_its_last_block_after_a_start() {
     let tail =
         CommitTail { address: DeviceAddress { segment: 0, offset_bytes: 8192 }, generation: 1 };
     let start = CommitStart { stream: 0, last_sequence: 1, generation_last: 1, tail: Some(tail) };
-    let shape = crate::buffer::ArenaShape { slots_count: 2, slot_bytes: SLOT_BYTES };
-    // A ring registers one arena; the stream gets a new ring as a new process would.
+    // A new process has a new ring.
     drop(ring);
-    ring = crate::ring::CoreRing::new(crate::ring::RingShape {
-        connections_max: 1,
-        ..crate::ring::RingShape::default()
-    })
-    .unwrap();
-    let (arena, slots) = crate::buffer::Arena::map(shape).unwrap();
-    ring.register_arena(&arena).unwrap();
+    let (ring, slots) = ring_and_slots();
     let commit = GroupCommit::new(device, slots, start).unwrap();
     let mut stream = Stream { commit, store, ring };
     assert_eq!(stream.write(4096).unwrap(), 2);

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::{Completion, CoreRing, PostSource, RingAddress, RingShape};
+use super::super::{Completion, CoreRing, PostSource, RingAddress, RingError, RingShape};
 use super::{PATIENCE, next, small_ring};
 
 fn ring_of_core(core: u16) -> CoreRing {
@@ -135,6 +135,33 @@ fn timers_fire_in_order_and_not_early() {
         assert_eq!(fired, token);
         assert!(start.elapsed() >= Duration::from_millis(least));
     }
+}
+
+#[test]
+fn canceled_timer_is_not_reported_and_its_place_is_free() {
+    let mut ring = small_ring();
+    for round in 0..200 {
+        let timer = ring.set_timer(PATIENCE, round).unwrap();
+        ring.cancel_timer(timer).unwrap();
+        ring.post(PostSource::Node, 1).unwrap();
+        assert!(matches!(next(&mut ring), Completion::Posted { .. }));
+        while ring.turn().unwrap() > 0 {
+            assert!(ring.pop().unwrap().is_none());
+        }
+        ring.cancel_timer(timer).unwrap();
+    }
+}
+
+#[test]
+fn kernel_workers_can_be_placed_on_a_core() {
+    small_ring().place_workers(&[0]).unwrap();
+}
+
+#[test]
+fn failing_to_pin_memory_names_the_limit_to_raise() {
+    let source = std::io::Error::from_raw_os_error(libc::ENOMEM);
+    let error = RingError::RegisterArena { size_bytes: 1, source };
+    assert!(error.to_string().contains("memlock"));
 }
 
 #[test]

@@ -245,7 +245,6 @@ fn closed_connection_reports_nothing_but_closed() {
     };
     ring.receive(connection).unwrap();
     ring.send(connection, b"bye".to_vec()).unwrap();
-    ring.turn().unwrap();
     ring.close(connection).unwrap();
     ring.send(connection, b"never".to_vec()).unwrap();
     let Completion::Closed { connection: closed } = next(&mut ring) else {
@@ -256,6 +255,45 @@ fn closed_connection_reports_nothing_but_closed() {
     stream.read_to_end(&mut received).unwrap();
     assert_eq!(received, b"bye");
     assert_eq!(ring.connections_count(), 0);
+}
+
+#[test]
+fn answer_larger_than_the_socket_holds_is_delivered_before_the_close() {
+    let mut ring = small_ring();
+    let (socket, address) = loopback_listener();
+    ring.listen(socket).unwrap();
+    let size_bytes = 16 << 20;
+    let client = client_thread(move || {
+        let mut received = Vec::new();
+        TcpStream::connect(address).unwrap().read_to_end(&mut received).unwrap();
+        assert_eq!(received.len(), size_bytes);
+    });
+    let Completion::Accepted { connection, .. } = next(&mut ring) else {
+        panic!("an accept comes first");
+    };
+    ring.receive(connection).unwrap();
+    ring.send(connection, vec![5; size_bytes]).unwrap();
+    ring.close(connection).unwrap();
+    assert!(matches!(next(&mut ring), Completion::Closed { .. }));
+    client.join().unwrap();
+}
+
+#[test]
+fn peer_that_does_not_read_cannot_hold_an_aborted_connection() {
+    let mut ring = small_ring();
+    let (socket, address) = loopback_listener();
+    ring.listen(socket).unwrap();
+    let _silent = TcpStream::connect(address).unwrap();
+    let Completion::Accepted { connection, .. } = next(&mut ring) else {
+        panic!("an accept comes first");
+    };
+    ring.receive(connection).unwrap();
+    ring.send(connection, vec![5; 64 << 20]).unwrap();
+    ring.close(connection).unwrap();
+    ring.set_timer(Duration::from_millis(20), 1).unwrap();
+    assert!(matches!(next(&mut ring), Completion::TimerFired { .. }));
+    ring.abort(connection).unwrap();
+    assert!(matches!(next(&mut ring), Completion::Closed { .. }));
 }
 
 #[test]
