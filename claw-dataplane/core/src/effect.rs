@@ -76,6 +76,25 @@ impl Effects {
         self.list.push(effect);
     }
 
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Appends all effects of `other`, which become as late as ours.
+    pub fn absorb(&mut self, other: &Self) {
+        let offset = u32::try_from(self.bytes.len()).expect("bounded by the requests in flight");
+        let moved = |span: Span| Span { start: span.start + offset, length: span.length };
+        self.bytes.extend_from_slice(&other.bytes);
+        self.list.extend(other.list.iter().map(|effect| match *effect {
+            Effect::Reply { to, outcome, sequence, repeated } => {
+                Effect::Reply { to, outcome: moved(outcome), sequence, repeated }
+            }
+            Effect::Send { to, message } => Effect::Send { to, message: moved(message) },
+            Effect::Notify { notice } => Effect::Notify { notice: moved(notice) },
+        }));
+    }
+
     /// Encodes `value`, which needs at most `bound` bytes, and names where.
     pub fn encode(&mut self, value: &dyn crate::codec::Encode, bound: usize) -> Span {
         let start = self.bytes.len();

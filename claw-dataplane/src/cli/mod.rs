@@ -10,6 +10,7 @@
 
 pub mod init;
 pub mod keys;
+pub mod node;
 mod output;
 pub mod schema;
 pub mod sign;
@@ -38,6 +39,7 @@ struct Cli {
 enum Verb {
     Init(init::InitArgs),
     Keys(keys::KeysArgs),
+    Node(node::NodeArgs),
     Schema(schema::SchemaArgs),
     Sign(sign::SignArgs),
     Simulate(simulate::SimulateArgs),
@@ -46,11 +48,12 @@ enum Verb {
 /// Reads the command line, runs the verb, reports.
 pub fn main() -> ExitCode {
     let verb = Cli::parse().verb;
-    let level = env_logger::Env::new().filter_or("CLAW_LOG", "warn");
+    let level = env_logger::Env::new().filter_or("CLAW_LOG", "info");
     env_logger::Builder::from_env(level).format_target(false).init();
     let outcome = match verb {
         Verb::Init(args) => init::run(args),
         Verb::Keys(args) => keys::run(args),
+        Verb::Node(args) => node::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Sign(args) => sign::run(&args),
         Verb::Simulate(args) => simulate::run(args),

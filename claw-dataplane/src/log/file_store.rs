@@ -134,8 +134,8 @@ impl FileStore {
         self.open_segment(stream, segment)
     }
 
-    /// Opens a segment that exists, to go on in it or to use it again. Its bytes stay: whoever
-    /// reads tells older blocks by their generation.
+    /// Opens a segment that exists, to go on in it or to use it again. Its bytes stay: whoever reads
+    /// tells older blocks by their generation.
     pub fn open_segment(&self, stream: u16, segment: u32) -> Result<PreparedSegment, LogError> {
         let path = self.segment_path(stream, segment);
         let file = open_for_writing(&path, self.cache_path)

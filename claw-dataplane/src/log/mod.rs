@@ -1,13 +1,13 @@
 //! The durable log: devices, group commit, recovery, archive, reading.
 //!
-//! The device side, in reading order: [`LogDevice`] is the seam; [`FileStore`] is the folder behind
-//! it and [`FileStore::device`] one core's part of it; [`GroupCommit`] keeps the order and the
+//! The device side, in reading order: [`LogDevice`] is the seam; [`FileStore`] is the folder behind it
+//! and [`FileStore::device`] one core's part of it; [`GroupCommit`] keeps the order and the
 //! watermark; [`FaultDevice`] misbehaves on purpose. What the bytes mean is in `claw_core::log`.
 //!
 //! The reading side: [`StoreLog`] maps and judges what the devices wrote, also beside a running
-//! node; [`fn@recover`] opens a store and rebuilds its shards; [`write_snapshot`] shortens that;
-//! and [`fn@archive`] makes room. It knows files only through their names, and takes no part in
-//! writing blocks.
+//! node; [`recover`] opens a store and rebuilds its shards; [`write_snapshot`] shortens that; and
+//! [`archive`] makes room. It knows files only through their names, and takes no part in writing
+//! blocks.
 
 mod archive;
 mod commit;
@@ -49,7 +49,7 @@ pub use paths::LogPaths;
 pub use probe::{ProbeReport, ProbeRow};
 pub use read_error::ReadError;
 pub use reader::{Scanned, Scope, StoreLog, StreamLog, read_superblocks};
-pub use recover::{Rebuild, RecoverError, Recovered, recover};
+pub use recover::{Rebuild, RecoverError, Recovered, recover, replay_durable};
 pub use snapshot::{
     SNAPSHOTS_KEPT, ShardSnapshots, Snapshot, SnapshotHeader, covered_positions, read_snapshot,
     shard_snapshots, write_snapshot,

@@ -1,9 +1,9 @@
 //! The start-up probe: which way of making a write durable is faster on this device.
 //!
-//! Owns a measurement of about a third of a second with blocks of 8 KiB, at one and at four writes
-//! in flight, on a ring and a file of its own. The winner is the one with more commits at four in
-//! flight, which is how the log writes; a near tie goes to `RWF_DSYNC`, since a linked flush runs
-//! on a kernel worker that may share the core.
+//! Owns a measurement of about a third of a second with blocks of 8 KiB, at one and at four writes in
+//! flight, on a ring and a file of its own. The winner is the one with more commits at four in
+//! flight, which is how the log writes; a near tie goes to `RWF_DSYNC`, since a linked flush runs on
+//! a kernel worker that may share the core.
 //!
 //! Does not judge whether a device tells the truth about its cache: nothing in software can.
 

@@ -209,3 +209,18 @@ fn raise(paths: &LogPaths, recovered: &mut Recovered, streams_count: u16) -> Res
     }
     Ok(())
 }
+
+/// Replays what is known to be durable, beside a running node: up to each stream's watermark.
+pub fn replay_durable<R: Rebuild>(
+    paths: &LogPaths,
+    rebuild: &mut R,
+) -> Result<Recovered, RecoverError<R::Error>> {
+    let (log, mut tails) = StoreLog::read(paths, Scope::Live, &mut |_scanned| {})?;
+    for tail in &mut tails {
+        let beyond = usize::try_from(tail.last_sequence.saturating_sub(tail.watermark));
+        let kept = tail.blocks.len().saturating_sub(beyond.unwrap_or(usize::MAX));
+        tail.blocks.truncate(kept);
+    }
+    let starts = restore_shards(paths, &tails[0].superblock.shape, rebuild)?;
+    replay_into(&log, &tails, &starts, rebuild)
+}

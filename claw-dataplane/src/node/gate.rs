@@ -1,0 +1,190 @@
+//! The gate of a core: everything ingest needs between a request and its command, and back.
+//!
+//! Owns the keyring in force, the verifier, the compiled schema, the settings, the renderer and the
+//! counters, and the order of the checks: route, signature, role. What each check is belongs to
+//! `ingest`.
+
+use std::sync::Arc;
+
+use claw_common::id::Position;
+use claw_common::time::UnixMs;
+use claw_core::schema::CompiledSchema;
+
+use crate::config::Config;
+use crate::ingest::auth::{Caller, Keyring, Verifier};
+use crate::ingest::decode::{Scratch, Settings, headers};
+use crate::ingest::http;
+use crate::ingest::metrics::IngestMetrics;
+use crate::ingest::problem::{Problem, ProblemKind};
+use crate::ingest::render::{Renderer, ReplyContext};
+use crate::ingest::routes::{Match, Route, Routing, find_route};
+use crate::ingest::{authorize, unrouted};
+
+use super::peer::Peer;
+use super::shared::Shared;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Gate {
+    keyring: Option<Arc<Keyring>>,
+    verifier: Verifier,
+    scratch: Scratch,
+    schema: Arc<CompiledSchema>,
+    settings: Settings,
+    renderer: Renderer,
+    metrics: IngestMetrics,
+}
+
+/// A request that may be decoded.
+#[derive(Debug)]
+pub struct Admitted<'a> {
+    /// Who asks.
+    pub caller: Caller<'a>,
+    /// For ed25519, what proves it.
+    pub evidence: &'a [u8],
+    /// The schema in force.
+    pub schema: &'a CompiledSchema,
+    /// The store's settings.
+    pub settings: &'a Settings,
+    /// Memory for decoding.
+    pub scratch: &'a mut Scratch,
+}
+
+impl Gate {
+    /// A gate that lets nobody in until it has keys.
+    pub fn new(config: &Config, schema: Arc<CompiledSchema>) -> Self {
+        Self {
+            keyring: None,
+            verifier: Verifier::default(),
+            scratch: Scratch::default(),
+            schema,
+            settings: Settings {
+                shards_count: config.store.shards,
+                hold_ttl_ms_default: config.holds.ttl_ms_default,
+                checkout_ttl_ms: config.holds.ttl_ms_default,
+            },
+            renderer: Renderer::new(config.http.cors_origins.clone()),
+            metrics: IngestMetrics::default(),
+        }
+    }
+
+    /// Lets these keys in from now on; `true` the first time.
+    pub fn use_keyring(&mut self, keyring: Arc<Keyring>) -> bool {
+        self.keyring.replace(keyring).is_none()
+    }
+
+    /// The counters so far.
+    pub fn metrics(&self) -> &IngestMetrics {
+        &self.metrics
+    }
+
+    /// What an answer to this request needs to know.
+    pub fn context(&self, request: &http::Request<'_>) -> ReplyContext {
+        ReplyContext {
+            route: None,
+            close: request.close,
+            waited: headers::prefer_wait_s(request.fields.prefer) > 0,
+            origin: self.renderer.origin(request.fields.origin),
+        }
+    }
+
+    /// Finds the route.
+    pub fn route<'a>(&self, request: &http::Request<'a>) -> Result<Match<'a>, Problem> {
+        match find_route(request.method, request.path) {
+            Routing::Found(matched) => Ok(matched),
+            other => Err(unrouted(&other, request.path)),
+        }
+    }
+
+    /// Checks who asks and whether they may.
+    pub fn admit(
+        &mut self,
+        request: &http::Request<'_>,
+        route: Route,
+        now_ms: UnixMs,
+    ) -> Result<Admitted<'_>, Problem> {
+        let keyring = self.keyring.as_deref().ok_or_else(|| {
+            Problem::new(ProblemKind::NotReady, "the node is starting; try again in a second")
+        })?;
+        let caller = self.verifier.authenticate(keyring, request, now_ms)?;
+        authorize(route.spec(), &caller)?;
+        Ok(Admitted {
+            caller,
+            evidence: self.verifier.evidence(),
+            schema: &self.schema,
+            settings: &self.settings,
+            scratch: &mut self.scratch,
+        })
+    }
+
+    /// Answers a route that needs no signature.
+    pub fn answer_open(
+        &mut self,
+        out: &mut Vec<u8>,
+        context: &ReplyContext,
+        route: Route,
+        shared: &Shared,
+    ) {
+        let status = match route {
+            Route::Health => self.renderer.health(out, context),
+            Route::Ready => {
+                let why_not = (!shared.ready()).then_some("the node is starting or stopping");
+                self.renderer.ready(out, context, why_not)
+            }
+            Route::Metrics => {
+                let (ingest, others) = shared.gather_metrics();
+                self.renderer.metrics(out, context, &ingest, &others)
+            }
+            Route::OpenApi => self.renderer.open_api(out, context),
+            _ => self.renderer.preflight(out, context),
+        };
+        self.metrics.answered(context.route, status);
+    }
+
+    /// Says no.
+    pub fn refuse(
+        &mut self,
+        peer: &mut Peer,
+        ticket: http::Ticket,
+        context: &ReplyContext,
+        problem: &Problem,
+    ) {
+        let (renderer, metrics) = (&mut self.renderer, &mut self.metrics);
+        metrics.refused(problem.kind);
+        peer.answers.complete(ticket, &mut peer.send, |out| {
+            let status = renderer.problem(out, context, problem);
+            metrics.answered(context.route, status);
+        });
+    }
+
+    /// Writes an outcome.
+    pub fn render(
+        &mut self,
+        out: &mut Vec<u8>,
+        context: &ReplyContext,
+        outcome: &[u8],
+        position: Position,
+    ) {
+        let status = self
+            .renderer
+            .outcome(out, context, outcome, &[position])
+            .expect("encoded by a shard of this version");
+        self.metrics.answered(context.route, status);
+    }
+
+    /// Writes a list made of every shard's part.
+    pub fn render_list(
+        &mut self,
+        out: &mut Vec<u8>,
+        context: &ReplyContext,
+        parts: &[Box<[u8]>],
+        limit: u16,
+    ) {
+        let pages: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
+        let status = self
+            .renderer
+            .products(out, context, &pages, limit)
+            .expect("encoded by shards of this version");
+        self.metrics.answered(context.route, status);
+    }
+}

@@ -1,0 +1,209 @@
+//! Peers: the connections of one core, with what they sent and what they are owed.
+//!
+//! Owns the two send buffers of each connection (one with the kernel, one filling) and the rules of
+//! ending: what was asked is answered, what was answered is sent, then the socket closes. Knows
+//! HTTP's framing through `ingest::http` and nothing of what requests mean.
+
+use claw_common::time::UnixMs;
+
+use crate::ingest::http::{Connection, ResponseQueue};
+use crate::ring::{ConnectionId, CoreRing, RingError};
+
+/// A buffer that grew beyond this for one large answer is given back.
+const SEND_BUFFER_BYTES_KEPT: usize = 64 * 1024;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Peer {
+    /// Its id on the ring.
+    pub(super) id: ConnectionId,
+    /// The receiving half.
+    pub(super) http: Connection,
+    /// Answers owed, in order.
+    pub(super) answers: ResponseQueue,
+    /// Bytes to send next.
+    pub(super) send: Vec<u8>,
+    /// Waits in the core's list of peers to go on with.
+    pub(super) stalled: bool,
+    /// Has as many unanswered requests as the pipeline allows.
+    pub(super) pipeline_full: bool,
+    spare: Vec<u8>,
+    sending: bool,
+    dirty: bool,
+    receiving: bool,
+    finished: bool,
+    closed: bool,
+}
+
+impl Peer {
+    /// A connection accepted at `now_ms`.
+    pub fn new(id: ConnectionId, http: Connection) -> Self {
+        Self {
+            id,
+            http,
+            answers: ResponseQueue::default(),
+            send: Vec::new(),
+            stalled: false,
+            pipeline_full: false,
+            spare: Vec::new(),
+            sending: false,
+            dirty: false,
+            receiving: true,
+            finished: false,
+            closed: false,
+        }
+    }
+
+    /// Takes a sent buffer back for the next answers.
+    pub fn sent(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        buffer.shrink_to(SEND_BUFFER_BYTES_KEPT);
+        self.spare = buffer;
+        self.sending = false;
+    }
+
+    /// The client will send nothing more; what it is owed is still sent.
+    pub fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    /// Moves the connection on: sends what waits, stops or starts receiving, closes when done.
+    pub fn advance(&mut self, ring: &mut CoreRing) -> Result<(), RingError> {
+        if self.closed {
+            return Ok(());
+        }
+        if !self.send.is_empty() && !self.sending && ring.may_send(self.id) {
+            let buffer = std::mem::replace(&mut self.send, std::mem::take(&mut self.spare));
+            self.sending = true;
+            ring.send(self.id, buffer)?;
+        }
+        let wants_bytes = self.http.wants_bytes() && !self.stalled && !self.finished;
+        if wants_bytes != self.receiving && !self.finished {
+            if wants_bytes {
+                ring.receive(self.id)?;
+            } else {
+                ring.pause_receive(self.id)?;
+            }
+            self.receiving = wants_bytes;
+        }
+        let owes_nothing = self.answers.is_empty() && self.send.is_empty() && !self.sending;
+        if owes_nothing && (self.finished || self.http.closed()) {
+            self.close(ring)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the connection whatever it is owed.
+    pub fn close(&mut self, ring: &mut CoreRing) -> Result<(), RingError> {
+        if !self.closed {
+            self.closed = true;
+            self.http.close();
+            self.answers.clear();
+            ring.close(self.id)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is under way.
+    pub fn idle(&self) -> bool {
+        self.answers.is_empty() && self.send.is_empty() && !self.sending
+    }
+}
+
+/// Every connection of a core, by ring index.
+#[derive(Debug)]
+pub struct Peers {
+    places: Vec<Option<Box<Peer>>>,
+    dirty: Vec<u32>,
+    scan_at: usize,
+    count: usize,
+}
+
+impl Peers {
+    /// Room for `count_max` connections.
+    pub fn with_capacity(count_max: usize) -> Self {
+        Self {
+            places: (0..count_max).map(|_| None).collect(),
+            dirty: Vec::with_capacity(count_max),
+            scan_at: 0,
+            count: 0,
+        }
+    }
+
+    /// Connections there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Adds a connection.
+    pub fn insert(&mut self, peer: Peer) {
+        let place = &mut self.places[peer.id.index()];
+        assert!(place.is_none(), "the ring reuses an index only after Closed");
+        *place = Some(Box::new(peer));
+        self.count += 1;
+    }
+
+    /// Takes a connection out, to work on it beside the core; give it back with
+    /// [`Peers::put_back`].
+    pub fn take(&mut self, id: ConnectionId) -> Option<Box<Peer>> {
+        let place = self.places.get_mut(id.index())?;
+        if place.as_ref()?.id == id { place.take() } else { None }
+    }
+
+    /// The inverse of [`Peers::take`]; the connection is moved on at the end of the turn.
+    pub fn put_back(&mut self, mut peer: Box<Peer>) {
+        let index = peer.id.index();
+        if !peer.dirty {
+            peer.dirty = true;
+            self.dirty.push(u32::try_from(index).expect("a ring index"));
+        }
+        self.places[index] = Some(peer);
+    }
+
+    /// A connection to add answers to; it is moved on at the end of the turn.
+    pub fn touch(&mut self, id: ConnectionId) -> Option<&mut Peer> {
+        let index = id.index();
+        let peer = self.places.get_mut(index)?.as_mut().filter(|peer| peer.id == id)?;
+        if !peer.dirty {
+            peer.dirty = true;
+            self.dirty.push(u32::try_from(index).expect("a ring index"));
+        }
+        Some(peer)
+    }
+
+    /// Forgets a connection that is gone.
+    pub fn remove(&mut self, id: ConnectionId) {
+        if self.take(id).is_some() {
+            self.count -= 1;
+        }
+    }
+
+    /// Moves every touched connection on.
+    pub fn advance(&mut self, ring: &mut CoreRing) -> Result<(), RingError> {
+        while let Some(index) = self.dirty.pop() {
+            if let Some(peer) = &mut self.places[index as usize] {
+                peer.dirty = false;
+                peer.advance(ring)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Up to `count` connections whose deadline has passed, in turn over all of them: a full scan
+    /// takes a fraction of a second, which is exact enough for timeouts of seconds.
+    pub fn scan_overdue(&mut self, now_ms: UnixMs, count: usize, overdue: &mut Vec<ConnectionId>) {
+        for _ in 0..count.min(self.places.len()) {
+            self.scan_at = (self.scan_at + 1) % self.places.len();
+            if let Some(peer) = &self.places[self.scan_at]
+                && peer.http.deadline_ms() <= now_ms
+            {
+                overdue.push(peer.id);
+            }
+        }
+    }
+
+    /// Every connection, to be closed at shutdown.
+    pub fn ids(&self) -> Vec<ConnectionId> {
+        self.places.iter().flatten().map(|peer| peer.id).collect()
+    }
+}

@@ -1,0 +1,66 @@
+//! Requests that wait for their outcome, on the core that accepted them.
+//!
+//! Owns what an answer needs besides the outcome: whose it is, its place in the pipeline, its
+//! route. Two routes take more than one outcome: a cart item needs its product's price first, and a
+//! list gathers every shard's part.
+
+use claw_common::id::ShardId;
+
+use crate::ingest::http::Ticket;
+use crate::ingest::render::ReplyContext;
+use crate::ring::ConnectionId;
+
+use super::slab::Slab;
+
+/// Requests of a core under way.
+pub type PendingRequests = Slab<Pending>;
+
+/// One request under way.
+#[derive(Debug)]
+pub struct Pending {
+    /// Who waits; `None` for the node's own requests.
+    pub asker: Option<Asker>,
+    /// What is to be done with the next outcome.
+    pub stage: Stage,
+}
+
+/// Who waits for an answer.
+#[derive(Debug)]
+pub struct Asker {
+    /// Whose.
+    pub connection: ConnectionId,
+    /// Place in the pipeline.
+    pub ticket: Ticket,
+    /// What rendering needs to know of the request.
+    pub context: ReplyContext,
+}
+
+/// What is to be done with the next outcome.
+#[derive(Debug)]
+pub enum Stage {
+    /// Answer with it.
+    Answer,
+    /// It is the price a cart item needs: put it into this encoded request, then ask the cart's
+    /// home.
+    Price {
+        /// Home of the cart.
+        home: ShardId,
+        /// The encoded request.
+        request: Box<[u8]>,
+    },
+    /// It is a part of a list.
+    Gather(Gather),
+    /// A key change is in the log.
+    KeyChange,
+}
+
+/// A list being gathered.
+#[derive(Debug)]
+pub struct Gather {
+    /// Parts still to come.
+    pub outstanding: usize,
+    /// Most products to show.
+    pub limit: u16,
+    /// The encoded parts.
+    pub parts: Vec<Box<[u8]>>,
+}

@@ -1,0 +1,137 @@
+//! What all cores of a node share: the stop flag, positions and counters.
+//!
+//! Written with relaxed atomics by one core each, read by whoever renders metrics or answers
+//! `Claw-After`. Nothing here decides anything but the stop.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use claw_common::id::ShardId;
+
+use crate::ingest::metrics::IngestMetrics;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Shared {
+    /// Set once: drain and end.
+    stop: AtomicBool,
+    /// Cores that serve.
+    ready_count: AtomicU32,
+    cores_count: u32,
+    /// Durable sequence of every shard.
+    positions: Vec<AtomicU64>,
+    /// Counters of every core.
+    cores: Vec<CoreCounters>,
+    /// Each core's counters of ingest, as of its last second.
+    ingest: Vec<Mutex<IngestMetrics>>,
+}
+
+/// Counters of one core.
+#[derive(Debug, Default)]
+pub struct CoreCounters {
+    /// Requests taken.
+    pub requests_count: AtomicU64,
+    /// Blocks written.
+    pub blocks_count: AtomicU64,
+    /// Bytes written.
+    pub block_bytes: AtomicU64,
+    /// Connections open.
+    pub connections_count: AtomicU64,
+    /// Requests refused because too many are under way.
+    pub overloaded_count: AtomicU64,
+    /// Turns in which decisions waited for room.
+    pub stalls_count: AtomicU64,
+}
+
+impl Shared {
+    /// For `cores_count` cores and `shards_count` shards.
+    pub fn new(cores_count: usize, shards_count: u16) -> Self {
+        Self {
+            stop: AtomicBool::new(false),
+            ready_count: AtomicU32::new(0),
+            cores_count: u32::try_from(cores_count).expect("at most CORES_MAX"),
+            positions: (0..shards_count).map(|_| AtomicU64::new(0)).collect(),
+            cores: (0..cores_count).map(|_| CoreCounters::default()).collect(),
+            ingest: (0..cores_count).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    /// Asks every core to drain; wake their rings afterwards.
+    pub fn request_stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the node is to end.
+    pub fn stop_requested(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    /// A core serves from now on.
+    pub fn core_ready(&self) {
+        self.ready_count.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether every core serves and none is asked to stop.
+    pub fn ready(&self) -> bool {
+        self.ready_count.load(Ordering::SeqCst) == self.cores_count && !self.stop_requested()
+    }
+
+    /// Says how far a shard is durable.
+    pub fn publish(&self, shard: ShardId, sequence: u64) {
+        self.positions[usize::from(shard.0)].store(sequence, Ordering::Release);
+    }
+
+    /// How far a shard is durable; `None` for a shard the store does not have.
+    pub fn position(&self, shard: ShardId) -> Option<u64> {
+        self.positions.get(usize::from(shard.0)).map(|position| position.load(Ordering::Acquire))
+    }
+
+    /// Counters of every core.
+    pub fn cores(&self) -> &[CoreCounters] {
+        &self.cores
+    }
+
+    /// Publishes a core's counters of ingest; about once a second.
+    pub fn publish_ingest(&self, core: usize, metrics: &IngestMetrics) {
+        let mut place = self.ingest[core].lock().unwrap_or_else(PoisonError::into_inner);
+        place.clone_from(metrics);
+    }
+
+    /// Ingest's counters of all cores, at most a second old, and the others as `OpenMetrics` text.
+    pub fn gather_metrics(&self) -> (IngestMetrics, String) {
+        let mut ingest = IngestMetrics::default();
+        for place in &self.ingest {
+            ingest.add(&place.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        let mut text = String::new();
+        self.write_cores(&mut text);
+        (ingest, text)
+    }
+
+    fn write_cores(&self, text: &mut String) {
+        type Read = fn(&CoreCounters) -> &AtomicU64;
+        let families: [(&str, &str, Read); 6] = [
+            ("claw_node_requests", "counter", |core| &core.requests_count),
+            ("claw_log_blocks", "counter", |core| &core.blocks_count),
+            ("claw_log_block_bytes", "counter", |core| &core.block_bytes),
+            ("claw_node_overloaded", "counter", |core| &core.overloaded_count),
+            ("claw_node_stalls", "counter", |core| &core.stalls_count),
+            ("claw_node_connections", "gauge", |core| &core.connections_count),
+        ];
+        for (name, kind, read) in families {
+            let suffix = if kind == "counter" { "_total" } else { "" };
+            // Writing to a String does not fail.
+            writeln!(text, "# TYPE {name} {kind}").ok();
+            for (number, core) in self.cores.iter().enumerate() {
+                let value = read(core).load(Ordering::Relaxed);
+                writeln!(text, "{name}{suffix}{{core=\"{number}\"}} {value}").ok();
+            }
+        }
+        writeln!(text, "# TYPE claw_shard_position gauge").ok();
+        for (shard, position) in self.positions.iter().enumerate() {
+            let value = position.load(Ordering::Relaxed);
+            writeln!(text, "claw_shard_position{{shard=\"{shard}\"}} {value}").ok();
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Shards rebuilt from snapshots and the log, for a start and for snapshots beside the node.
+//!
+//! Owns the step between records and `Shard::apply`. Does not read files.
+
+use claw_common::checksum::Digest;
+use claw_common::id::ShardId;
+use claw_common::time::Hlc;
+use claw_core::command::CommandKey;
+use claw_core::log::{BlockView, RecordView};
+use claw_core::shard::{ApplyError, Capacities, Replayed, Shard, ShardConfig};
+
+use crate::config::Config;
+use crate::log::{Rebuild, Recovered, Snapshot};
+use crate::node::lane::LaneStart;
+
+/// Replies that may wait for an order, per shard.
+const WAITERS_PER_SHARD_MAX: u32 = 16 * 1024;
+
+/// A record that does not apply.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// The shard refused it.
+    #[error("apply a record: {0}; the log was written by another version, or is damaged")]
+    Apply(#[from] ApplyError),
+}
+
+/// Every shard of a store, being rebuilt.
+#[derive(Debug)]
+pub struct Rebuilt {
+    configs: Vec<ShardConfig>,
+    shards: Vec<Option<Shard>>,
+    schema_hash: Digest,
+}
+
+impl Rebuilt {
+    /// Empty shards.
+    pub fn new(config: &Config, schema_hash: Digest) -> Self {
+        let configs = shard_configs(config);
+        let shards = configs.iter().map(|config| Some(Shard::new(*config))).collect();
+        Self { configs, shards, schema_hash }
+    }
+
+    /// One of them.
+    pub fn shard(&self, shard: ShardId) -> &Shard {
+        self.shards[usize::from(shard.0)].as_ref().expect("taken only at the end")
+    }
+
+    /// How many.
+    pub fn shards_count(&self) -> u16 {
+        u16::try_from(self.shards.len()).expect("at most SHARDS_MAX")
+    }
+
+    /// Moves shards out, each with where it goes on.
+    pub fn take_shards(
+        &mut self,
+        shards: impl Iterator<Item = ShardId>,
+        recovered: &Recovered,
+        schema_version: u32,
+    ) -> Vec<(Shard, LaneStart)> {
+        shards
+            .map(|shard| {
+                let index = usize::from(shard.0);
+                let tail = recovered.shards[index];
+                let start = LaneStart {
+                    sequence_last: tail.sequence,
+                    hash_last: tail.hash,
+                    schema_version,
+                };
+                (self.shards[index].take().expect("each shard has one core"), start)
+            })
+            .collect()
+    }
+}
+
+impl Rebuild for Rebuilt {
+    type Error = RebuildError;
+
+    fn begin(&mut self) {
+        self.shards = self.configs.iter().map(|config| Some(Shard::new(*config))).collect();
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> bool {
+        let index = usize::from(snapshot.header().shard.0);
+        let Some(config) = self.configs.get(index) else { return false };
+        if snapshot.header().schema_hash != self.schema_hash {
+            return false;
+        }
+        match Shard::restore(*config, snapshot.body()) {
+            Ok(shard) => {
+                self.shards[index] = Some(shard);
+                true
+            }
+            Err(error) => {
+                log::warn!("snapshot of shard {}: {error}", snapshot.header().shard);
+                false
+            }
+        }
+    }
+
+    fn apply(
+        &mut self,
+        block: &BlockView<'_>,
+        record: &RecordView<'_>,
+    ) -> Result<(), RebuildError> {
+        let index = usize::from(record.shard.0);
+        let shard = self.shards[index].as_mut().expect("taken only at the end");
+        shard.observe_vector(&block.vector().collect::<Vec<_>>());
+        shard.apply(&replayed(record))?;
+        Ok(())
+    }
+}
+
+/// A record of the log as a shard takes it.
+pub fn replayed<'a>(record: &RecordView<'a>) -> Replayed<'a> {
+    let header = record.header;
+    Replayed {
+        kind: header.kind.get(),
+        event_version: header.event_version.get(),
+        decided: Hlc(header.hlc.get()),
+        now_ms: header.now_ms.get(),
+        identity: CommandKey { key: header.command, digest: header.command_digest },
+        sequence: record.sequence,
+        seen: record.seen().map(|(shard, sequence)| (shard.0, sequence)),
+        event: record.event,
+        answer: record.answer,
+    }
+}
+
+fn shard_configs(config: &Config) -> Vec<ShardConfig> {
+    let shards_count = config.store.shards;
+    let part = config.capacities().of_one_shard(shards_count);
+    let capacities = Capacities {
+        products: part.products_max,
+        coupons: part.coupons_max,
+        holds: part.holds_max,
+        orders: part.orders_max,
+        carts: part.carts_max,
+        deduplication_bytes: part.deduplication_bytes,
+        waiters: WAITERS_PER_SHARD_MAX,
+    };
+    (0..shards_count)
+        .map(|shard| ShardConfig::new(ShardId(shard), shards_count, capacities))
+        .collect()
+}
