@@ -20,7 +20,7 @@ use crate::workspace;
 #[command(after_help = "\
 Examples:
   cargo xtask setup            what the demo and the tests need
-  cargo xtask setup --bench    also what the comparisons of `bench` need (PostgreSQL, wrk)")]
+  cargo xtask setup --bench    also what the comparisons of `bench` need (PostgreSQL)")]
 pub(crate) struct SetupArgs {
     /// Also the programs that `bench` compares with
     #[arg(long)]
@@ -90,22 +90,13 @@ const NEEDS: &[Need] = &[
         dnf: &["python3", "python3-pip"],
     },
     Need {
-        name: "PostgreSQL server",
+        name: "PostgreSQL with pgbench",
         why: "`bench` runs the same sale on it, beside ours; without it that row is left out",
         purpose: Purpose::Bench,
         weight: Weight::Optional,
         present: has_postgres,
         apt: &["postgresql"],
-        dnf: &["postgresql-server"],
-    },
-    Need {
-        name: "wrk",
-        why: "a load generator that is not ours, to check our own; without it that row is left out",
-        purpose: Purpose::Bench,
-        weight: Weight::Optional,
-        present: || machine::has_program("wrk"),
-        apt: &["wrk"],
-        dnf: &["wrk"],
+        dnf: &["postgresql-server", "postgresql-contrib"],
     },
 ];
 
@@ -163,11 +154,10 @@ fn has_python() -> bool {
     Task::new("python3", "").args(["-c", "import venv, ensurepip"]).probe()
 }
 
-/// Distributions keep the server's programs off the path, one folder per version.
+/// Debian keeps the programs off the path, one folder per version.
 fn has_postgres() -> bool {
-    machine::has_program("postgres")
-        || Path::new("/usr/lib/postgresql").is_dir()
-        || Path::new("/usr/libexec/postgresql").is_dir()
+    let on_path = machine::has_program("postgres") && machine::has_program("pgbench");
+    on_path || Path::new("/usr/lib/postgresql").is_dir()
 }
 
 /// Whether the independent signer can run.
