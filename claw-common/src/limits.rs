@@ -53,6 +53,11 @@ pub const SIGNATURE_AGE_MS_MAX: u64 = 300_000;
 pub const SIGNATURE_AHEAD_MS_MAX: u64 = 30_000;
 /// A command is remembered at least this long: longer than its signature can be used again.
 pub const DEDUPLICATION_WINDOW_MS: u64 = 360_000;
+/// Commands of one shard being decided with other shards at once; room for the largest answer is
+/// reserved in the window for each.
+pub const DECIDING_MAX: usize = 4096;
+/// An accepted stamp this far ahead of a shard's time counts as now, milliseconds.
+pub const CLOCK_SKEW_MS_MAX: u64 = 500;
 /// Longest key name (`keyid`), bytes.
 pub const KEY_NAME_BYTES_MAX: usize = 64;
 /// Keys a store may have registered at once.
@@ -93,6 +98,8 @@ pub const RECORD_BYTES_MAX: usize = 96 * 1024;
 pub const ANSWER_BYTES_MAX: usize = 4096;
 /// Smallest de-duplication window, bytes: two answers of the largest size and room to wrap.
 pub const DEDUPLICATION_BYTES_MIN: usize = 64 * 1024;
+/// Encoded views in one page of a list, bytes; a page ends before it would be exceeded.
+pub const LIST_BYTES_MAX: usize = 256 * 1024;
 /// Device writes in flight per stream. Four keep a device busy (measured) and bound what a crash
 /// can tear.
 pub const WRITES_IN_FLIGHT_MAX: usize = 4;

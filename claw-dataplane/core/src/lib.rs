@@ -7,12 +7,20 @@
 //! Architecture invariant: no I/O, clock, thread, randomness or environment (`.clippy.toml` here
 //! is the fence), and no dependency on the shell.
 
+pub mod admission;
+pub mod cart;
+pub mod checkout;
+pub mod clock;
 pub mod codec;
 pub mod command;
+pub mod coupon;
+pub mod deduplication;
 pub mod effect;
+pub mod inventory;
 pub mod journal;
 pub mod lines;
 pub mod log;
 pub mod outcome;
 pub mod schema;
 pub mod shard;
+pub mod stdx;

@@ -55,6 +55,16 @@ impl<'a> Lines<'a> {
         self.count == 0
     }
 
+    /// Lines whose bytes were checked when they were stored.
+    pub(crate) const fn stored(count: u16, bytes: &'a [u8]) -> Self {
+        Self { count, bytes }
+    }
+
+    /// The count and the bytes, to store them.
+    pub(crate) const fn parts(&self) -> (u16, &'a [u8]) {
+        (self.count, self.bytes)
+    }
+
     /// Bytes [`Encode`] writes.
     pub const fn encoded_bytes(&self) -> usize {
         4 + self.bytes.len()

@@ -107,6 +107,8 @@ pub enum Body<'a> {
     Undo {
         /// Names the reservation.
         key: PartKey,
+        /// What the home had sold; needed when the member has evicted its settled reservation.
+        sold: Sold<'a>,
     },
     /// Member has done what `Settle` (2) or `Undo` (3) asked.
     Acknowledged {
@@ -115,6 +117,29 @@ pub enum Body<'a> {
         /// Phase reached.
         phase: u8,
     },
+}
+
+/// What had been sold of a part: nothing, lines, or a use of a coupon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sold<'a> {
+    /// Lines; empty for none.
+    pub lines: Lines<'a>,
+    /// Coupon code; empty for none.
+    pub code: &'a str,
+}
+
+impl Encode for Sold<'_> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        self.lines.encode(writer);
+        writer.text(self.code);
+    }
+}
+
+impl<'a> Decode<'a> for Sold<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let lines = Lines::decode(reader)?;
+        Ok(Self { lines, code: reader.text()? })
+    }
 }
 
 /// Most bytes a message needs.
@@ -166,7 +191,7 @@ impl Body<'_> {
             | Body::CouponGranted { key, .. }
             | Body::PartRefused { key, .. }
             | Body::Settle { key }
-            | Body::Undo { key }
+            | Body::Undo { key, .. }
             | Body::Acknowledged { key, .. } => key,
         }
     }
@@ -203,7 +228,8 @@ impl Encode for Body<'_> {
             Body::CouponGranted { discount, .. } => writer.i64(discount),
             Body::PartRefused { refusal, .. } => refusal.encode(writer),
             Body::Acknowledged { phase, .. } => writer.u8(phase),
-            Body::Settle { .. } | Body::Undo { .. } => {}
+            Body::Undo { sold, .. } => sold.encode(writer),
+            Body::Settle { .. } => {}
         }
     }
 }
@@ -225,7 +251,7 @@ impl<'a> Decode<'a> for Body<'a> {
             4 => Self::CouponGranted { key, discount: reader.i64()? },
             5 => Self::PartRefused { key, refusal: Refusal::decode(reader)? },
             6 => Self::Settle { key },
-            7 => Self::Undo { key },
+            7 => Self::Undo { key, sold: Sold::decode(reader)? },
             8 => Self::Acknowledged { key, phase: reader.u8()? },
             _ => return Err(reader.invalid("message")),
         })

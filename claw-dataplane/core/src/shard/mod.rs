@@ -1,115 +1,151 @@
-//! The shard: one writer over products, coupons, carts, holds and orders.
+//! The shard: one writer over its products, coupons, carts, holds and orders.
+//!
+//! ```text
+//!   command, message, time  --decide-->  event  --apply-->  state  --show-->  answer
+//!                                          |                                    |
+//!                                       journal                              effects
+//! ```
+//! A decision computes an event, applies it to the state through the same function that replay
+//! uses ([`Shard::apply`]), encodes the answer from the state it led to, and appends event and
+//! answer to the journal. So a log replayed gives the same state, byte for byte.
+//!
+//! **Order of a command:** de-duplicate, room in the window, room in the slab, then the refusals in
+//! the order of [`crate::outcome::Refusal`].
+//!
+//! **Time.** The shell calls [`Shard::tick`] until it says there is no more before it decides
+//! anything at a later time: what is due expires first. Time never goes back here.
+//!
+//! **Several shards.** See `saga`: the home decides, members reserve, settle and give back.
+//!
+//! **What may be evicted** (by the event that needs the slot, so that it replays):
+//!
+//! | slab | evicted, oldest first | never |
+//! |---|---|---|
+//! | products, coupons, keys | | all: full is 503 |
+//! | carts | the one longest unchanged | |
+//! | holds | released, expired, sold; those over several shards with or after their order | live |
+//! | orders | shipped, cancelled, refunded, once no shard owes them anything | others |
+//! | reservations for other shards | settled, undone | held |
+//! | remembered answers | older than `DEDUPLICATION_WINDOW_MS` | younger: full is 503 |
+//!
+//! Does not know bytes on disk, connections, signatures or JSON, and is not told when its events
+//! become durable: the shell holds every effect back until then.
 
+mod answer;
+mod audit;
+mod call;
 pub mod config;
+mod decide;
 pub mod error;
 pub mod event;
 pub mod message;
 pub mod notice;
+mod receive;
+mod replay;
+mod resume;
+mod saga;
+mod state;
+#[cfg(test)]
+mod tests;
+mod tick;
+mod waiters;
 
+pub use audit::{AuditLine, AuditTotals};
 pub use config::{Capacities, ShardConfig};
 pub use error::{ApplyError, RestoreError};
+pub use replay::Replayed;
+pub use state::Key;
+
+use std::collections::BTreeMap;
 
 use claw_common::id::ShardId;
 use claw_common::time::{Hlc, UnixMs};
 
-use crate::command::{CommandKey, Request};
-use crate::effect::Effects;
-use crate::journal::Journal;
-use message::Message;
+use crate::clock::Clock;
+use crate::command::Request;
+use crate::inventory::stored_lines::PricedLines;
+use message::PartKey;
+use saga::Conversation;
+use state::State;
+use waiters::Waiters;
 
-/// Most journal bytes one [`Shard::receive`] or [`Shard::tick`] uses.
+/// Most journal bytes one [`Shard::receive`], [`Shard::tick`] or [`Shard::resume`] uses.
 pub const CALL_BYTES_MAX: usize = 32 * 1024;
 
-/// A record of the log as replay reads it.
-#[derive(Clone, Copy, Debug)]
-pub struct Replayed<'a> {
-    /// [`event::EventKind`] as a number.
-    pub kind: u16,
-    /// Version of the event type.
-    pub event_version: u16,
-    /// When it was decided.
-    pub decided: Hlc,
-    /// The time the decision saw.
-    pub now_ms: UnixMs,
-    /// The command that caused it.
-    pub identity: CommandKey,
-    /// Sequence of the record in the shard.
-    pub sequence: u64,
-    /// What it saw of another shard.
-    pub seen: Option<(u16, u64)>,
-    /// The event's own bytes: the payload without extra fields and answer.
-    pub event: &'a [u8],
-    /// The remembered answer.
-    pub answer: &'a [u8],
-}
-
-/// One shard.
+/// See the module.
 #[derive(Debug)]
 pub struct Shard {
     config: ShardConfig,
-    vector: Vec<u64>,
+    state: State,
+    clock: Clock,
+    /// Reservations being asked of other shards; rebuilt by [`Shard::resume`].
+    conversations: BTreeMap<PartKey, Conversation>,
+    waiters: Waiters,
+    /// Lines being priced; kept, so that deciding allocates nothing once warm.
+    priced: PricedLines,
 }
 
 impl Shard {
-    /// Takes all memory.
+    /// An empty shard; takes all its memory.
     pub fn new(config: ShardConfig) -> Self {
-        Self { config, vector: vec![0; usize::from(config.shards_count)] }
+        Self::with_state(config, State::new(&config))
     }
-    /// Which shard.
+
+    fn with_state(config: ShardConfig, state: State) -> Self {
+        Self {
+            config,
+            state,
+            clock: Clock::new(config.shard, config.shards_count),
+            conversations: BTreeMap::new(),
+            waiters: Waiters::with_capacity(config.capacities.waiters),
+            priced: PricedLines::default(),
+        }
+    }
+
+    /// Which shard it is.
     pub fn id(&self) -> ShardId {
         self.config.shard
     }
-    /// Decides.
-    pub fn decide(
-        &mut self,
-        _r: &Request<'_>,
-        _now_ms: UnixMs,
-        _j: &mut dyn Journal,
-        _e: &mut Effects,
-    ) {
+
+    /// Sequence of the latest record.
+    pub fn sequence(&self) -> u64 {
+        self.state.sequence
     }
-    /// Receives.
-    pub fn receive(
-        &mut self,
-        _from: ShardId,
-        _m: &Message<'_>,
-        _now_ms: UnixMs,
-        _j: &mut dyn Journal,
-        _e: &mut Effects,
-    ) {
+
+    /// The latest time it saw.
+    pub fn now_ms(&self) -> UnixMs {
+        self.clock.now_ms()
     }
-    /// Ticks.
-    pub fn tick(&mut self, _now_ms: UnixMs, _j: &mut dyn Journal, _e: &mut Effects) -> bool {
-        false
+
+    /// The latest stamp it gave.
+    pub fn last_stamp(&self) -> Hlc {
+        self.clock.last()
     }
-    /// Deadline.
-    pub fn next_deadline(&self) -> Option<UnixMs> {
-        None
-    }
-    /// Resumes.
-    pub fn resume(&mut self, _now_ms: UnixMs, _j: &mut dyn Journal, _e: &mut Effects) {}
-    /// Applies.
-    pub fn apply(&mut self, _record: &Replayed<'_>) -> Result<(), ApplyError> {
-        Ok(())
-    }
-    /// Hash.
-    pub fn state_hash(&self) -> [u8; 32] {
-        [0; 32]
-    }
-    /// Snapshot.
-    pub fn snapshot(&self, _write: &mut dyn FnMut(&[u8])) {}
-    /// Restore.
-    pub fn restore(config: ShardConfig, _bytes: &[u8]) -> Result<Self, RestoreError> {
-        Ok(Self::new(config))
-    }
-    /// Vector.
+
+    /// How far it has seen into every shard's log, its own included: for the next block's header.
     pub fn version_vector(&self) -> &[u64] {
-        &self.vector
+        self.clock.vector()
     }
-    /// Vector of a block read at replay.
-    pub fn observe_vector(&mut self, _vector: &[u64]) {}
-    /// Bound.
-    pub fn decision_bytes_max(_r: &Request<'_>) -> usize {
-        0
+
+    /// Raises the version vector to that of a block that is replayed.
+    pub fn observe_vector(&mut self, vector: &[u64]) {
+        self.clock.observe(vector);
+    }
+
+    /// When [`Shard::tick`] has something to do next.
+    pub fn next_deadline(&self) -> Option<UnixMs> {
+        let holds = self.state.hold_timers.next_deadline();
+        let orders = self.state.order_timers.next_deadline();
+        [holds, orders, self.waiters.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Registered keys by number, revoked ones included.
+    pub fn keys(&self) -> impl Iterator<Item = (u32, &Key)> + '_ {
+        self.state.keys.iter().map(|(number, key)| (*number, key))
+    }
+
+    /// Most journal bytes [`Shard::decide`] uses for this request.
+    pub fn decision_bytes_max(request: &Request<'_>) -> usize {
+        decide::bytes_max(request)
     }
 }

@@ -11,7 +11,7 @@ use crate::command::{CouponTerms, flag, large_text};
 use crate::lines::Lines;
 use crate::outcome::CancelReason;
 use crate::shard::error::ApplyError;
-use crate::shard::message::PartKey;
+use crate::shard::message::{PartKey, Sold};
 
 impl Encode for Event<'_> {
     fn encode(&self, w: &mut Writer<'_>) {
@@ -102,9 +102,10 @@ impl Event<'_> {
                 w.i64(discount);
             }
             Event::MemberSettled { key } => key.encode(w),
-            Event::MemberUndone { key, home } => {
+            Event::MemberUndone { key, home, sold } => {
                 key.encode(w);
                 w.u16(home.0);
+                sold.encode(w);
             }
             Event::MemberAcknowledged { key, member, phase } => {
                 key.encode(w);
@@ -213,7 +214,9 @@ impl<'a> Event<'a> {
                 discount: r.i64()?,
             },
             EventKind::MemberSettled => Self::MemberSettled { key },
-            EventKind::MemberUndone => Self::MemberUndone { key, home: ShardId(r.u16()?) },
+            EventKind::MemberUndone => {
+                Self::MemberUndone { key, home: ShardId(r.u16()?), sold: Sold::decode(r)? }
+            }
             _ => Self::MemberAcknowledged { key, member: ShardId(r.u16()?), phase: r.u8()? },
         })
     }

@@ -171,9 +171,11 @@ impl Event<'_> {
                 visit("discount", V::Signed(discount));
             }
             Event::MemberSettled { key } => key_fields(key, visit),
-            Event::MemberUndone { key, home } => {
+            Event::MemberUndone { key, home, sold } => {
                 key_fields(key, visit);
                 visit("home", V::Unsigned(home.0.into()));
+                visit("items", V::Lines(sold.lines));
+                visit("code", V::Text(sold.code));
             }
             Event::MemberAcknowledged { key, member, phase } => {
                 key_fields(key, visit);

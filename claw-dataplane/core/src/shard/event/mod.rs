@@ -15,7 +15,7 @@ use claw_common::id::{Id, ShardId};
 use claw_common::money::{Currency, Money};
 use claw_common::time::UnixMs;
 
-use super::message::PartKey;
+use super::message::{PartKey, Sold};
 use crate::command::CouponTerms;
 use crate::lines::Lines;
 use crate::outcome::CancelReason;
@@ -156,6 +156,8 @@ pub enum Event<'a> {
         key: PartKey,
         /// Who decides about it.
         home: ShardId,
+        /// What comes back although the reservation itself is not known any more.
+        sold: Sold<'a>,
     },
     /// See [`EventKind::MemberAcknowledged`].
     MemberAcknowledged {

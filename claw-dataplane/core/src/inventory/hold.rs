@@ -1,0 +1,95 @@
+//! A hold: stock reserved for a session, all lines or none, at a fixed price, until it ends.
+//!
+//! ```text
+//!   reserving --granted--> active --released--> released
+//!       |                    |-----expired----> expired
+//!       +--refused--> released    (by its order) sold
+//! ```
+//! Exactly one end. A hold pinned by an order lives until the order has an end: neither its time
+//! nor its shopper ends it. `pending` are the shards that must still give stock back.
+
+use claw_common::id::{Id, Session};
+use claw_common::money::Currency;
+use claw_common::time::UnixMs;
+
+use super::stored_lines::StoredLines;
+use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
+use crate::outcome::{HoldState, HoldView};
+use crate::stdx::Keyed;
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hold {
+    /// Hold.
+    pub id: Id,
+    /// Whose.
+    pub session: Session,
+    /// Where it is in its life.
+    pub state: HoldState,
+    /// Currency of all lines.
+    pub currency: Currency,
+    /// When it ends; while reserving, how long it will live.
+    pub expires_at_ms: UnixMs,
+    /// The order that was made from it.
+    pub pinned_by: Option<Id>,
+    /// A bit per shard that must still give stock back.
+    pub pending: u64,
+    /// Lines with their prices.
+    pub lines: StoredLines,
+}
+
+impl Hold {
+    /// The hold as it is now.
+    pub fn view(&self, created: bool) -> HoldView<'_> {
+        HoldView {
+            created,
+            hold: self.id,
+            state: self.state,
+            lines: self.lines.lines(),
+            currency: self.currency,
+            expires_at_ms: self.expires_at_ms,
+        }
+    }
+
+    /// Whether its time decides about it.
+    pub fn is_ticking(&self) -> bool {
+        self.state == HoldState::Active && self.pinned_by.is_none()
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            id: r.id()?,
+            session: read_session(r)?,
+            state: HoldState::decode(r)?,
+            currency: r.currency()?,
+            expires_at_ms: r.u64()?,
+            pinned_by: r.option(Reader::id)?,
+            pending: r.u64()?,
+            lines: StoredLines::read(r)?,
+        })
+    }
+}
+
+impl Keyed for Hold {
+    fn key(&self) -> &[u8] {
+        &self.id.0
+    }
+}
+
+impl Encode for Hold {
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.id(self.id);
+        w.text(self.session.as_str());
+        w.u8(self.state as u8);
+        w.currency(self.currency);
+        w.u64(self.expires_at_ms);
+        w.option(self.pinned_by, Writer::id);
+        w.u64(self.pending);
+        self.lines.lines().encode(w);
+    }
+}
+
+/// A session name as state keeps it.
+pub(crate) fn read_session(r: &mut Reader<'_>) -> Result<Session, CodecError> {
+    Session::copy(r.text()?).ok_or_else(|| r.invalid("session"))
+}

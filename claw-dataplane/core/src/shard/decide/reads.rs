@@ -1,0 +1,77 @@
+//! Reads: nothing is appended, remembered or touched.
+
+use claw_common::limits::LIST_BYTES_MAX;
+
+use super::may_touch;
+use crate::codec::{Encode, Writer};
+use crate::command::Command;
+use crate::outcome::{HoldState, Missing, Outcome, ProductView, Refusal};
+use crate::shard::Shard;
+use crate::shard::answer::Show;
+use crate::shard::call::Call;
+
+impl Shard {
+    pub(super) fn read(&self, call: &mut Call<'_>, command: &Command<'_>) {
+        let show = match *command {
+            Command::ReadProduct { sku } => return self.read_product(call, sku),
+            Command::ListProducts { after, limit } => {
+                return self.list_products(call, after, limit);
+            }
+            Command::ReadCoupon { code } => {
+                let found = self.state.coupons.find(code.as_bytes());
+                found.map(|_| Show::Coupon { code, created: false }).ok_or(Missing::Coupon)
+            }
+            Command::ReadCart { cart, session } => {
+                let found = self.state.carts.get(&cart.0);
+                let found = found.filter(|found| may_touch(found.session.as_str(), session));
+                found.map(|_| Show::Cart(cart)).ok_or(Missing::Cart)
+            }
+            Command::ReadHold { hold, session } => {
+                let found = self.state.holds.get(&hold.0);
+                let found = found.filter(|found| {
+                    found.state != HoldState::Reserving
+                        && may_touch(found.session.as_str(), session)
+                });
+                found.map(|_| Show::Hold { hold, created: false }).ok_or(Missing::Hold)
+            }
+            Command::ReadOrder { order, session } => {
+                let found = self.state.orders.get(&order.0);
+                let found = found.filter(|found| may_touch(found.session.as_str(), session));
+                found.map(|_| Show::Order(order)).ok_or(Missing::Order)
+            }
+            _ => unreachable!("not a read"),
+        };
+        let show = show.unwrap_or_else(|missing| Show::Refused(Refusal::NotFound(missing)));
+        self.reply(call, show);
+    }
+
+    fn read_product(&self, call: &mut Call<'_>, sku: &str) {
+        let Some(product) = self.state.products.get(sku) else {
+            return self.reply(call, Show::Refused(Refusal::NotFound(Missing::Product)));
+        };
+        let view = ProductView { attributes: &product.attributes, ..product.view(false) };
+        self.reply_outcome(call, &Outcome::Product(view));
+    }
+
+    fn list_products(&self, call: &mut Call<'_>, after: &str, limit: u16) {
+        let mut views = Vec::new();
+        let mut count = 0;
+        let mut more = false;
+        for product in self.state.products.after(after) {
+            let view = ProductView { attributes: &product.attributes, ..product.view(false) };
+            let start = views.len();
+            let end = start + view.encoded_bytes_max();
+            if count == limit || (count > 0 && end > LIST_BYTES_MAX) {
+                more = true;
+                break;
+            }
+            views.resize(end, 0);
+            let mut writer = Writer::new(&mut views[start..]);
+            view.encode(&mut writer);
+            let written = writer.written();
+            views.truncate(start + written);
+            count += 1;
+        }
+        self.reply_outcome(call, &Outcome::Products { count, views: &views, more });
+    }
+}

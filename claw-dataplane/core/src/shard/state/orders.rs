@@ -1,0 +1,223 @@
+//! Events of orders, taken in.
+
+use arrayvec::ArrayVec;
+use claw_common::id::{Id, Sku};
+
+use super::{Facts, State, hold_units, session_of};
+use crate::checkout::order::Order;
+use crate::checkout::transitions::{Trigger, is_evictable};
+use crate::inventory::counter::Counter;
+use crate::inventory::stored_lines::StoredLines;
+use crate::outcome::{CancelReason, HoldState, OrderState};
+use crate::shard::error::ApplyError;
+use crate::shard::event::{Event, OrderCreated};
+
+impl State {
+    pub(super) fn apply_order(&mut self, facts: &Facts<'_>) -> Result<(), ApplyError> {
+        let now_ms = facts.now_ms;
+        match *facts.event {
+            Event::OrderCreated(ref created) => self.create_order(created, facts),
+            Event::OrderPartHeld { order } => {
+                let place = self.order(order)?;
+                if self.orders[place].held {
+                    return Err(ApplyError::contradiction("the order's lines are held already"));
+                }
+                self.change_order_stock(place, hold_units)?;
+                self.orders[place].held = true;
+                Ok(())
+            }
+            Event::OrderConfirming { .. } => self.confirm_order(facts),
+            Event::OrderPlaced { order } => {
+                let place = self.order(order)?;
+                self.orders[place].take(Trigger::Settled, now_ms)
+            }
+            Event::OrderCancelled { .. } => self.cancel_order(facts),
+            Event::OrderShipped { order } => self.step_order(order, Trigger::Ship, facts),
+            Event::OrderRefunded { order } => self.step_order(order, Trigger::Refund, facts),
+            _ => Err(ApplyError::contradiction("not an event of an order")),
+        }
+    }
+
+    fn create_order(
+        &mut self,
+        created: &OrderCreated<'_>,
+        facts: &Facts<'_>,
+    ) -> Result<(), ApplyError> {
+        self.evict_order();
+        if created.held {
+            self.change_stock(created.lines, hold_units)?;
+        }
+        if let Some(hold) = created.hold {
+            let place = self.hold_in(hold, HoldState::Active)?;
+            self.holds[place].pinned_by = Some(created.order);
+            self.hold_timers.cancel(place);
+        }
+        let coupon = match created.coupon {
+            None => None,
+            Some(code) => {
+                Some(Sku::copy(code).ok_or(ApplyError::contradiction("a code is too long"))?)
+            }
+        };
+        let mut order = Order {
+            id: created.order,
+            session: session_of(created.session)?,
+            state: OrderState::Reserving,
+            reason: None,
+            hold: created.hold,
+            cart: created.cart,
+            held: created.held || created.hold.is_some(),
+            currency: created.currency,
+            discount: 0,
+            deadline_ms: created.deadline_ms,
+            coupon,
+            pending: 0,
+            coupon_pending: false,
+            lines: StoredLines::new(created.lines),
+            history: ArrayVec::new(),
+        };
+        order.enter(OrderState::Reserving, facts.now_ms);
+        let place = self.orders.insert(order);
+        let place = place.ok_or(ApplyError::CapacityFull { slab: "orders" })?;
+        self.order_timers.set(place, created.deadline_ms, created.order);
+        Ok(())
+    }
+
+    fn confirm_order(&mut self, facts: &Facts<'_>) -> Result<(), ApplyError> {
+        let Event::OrderConfirming { order, discount, lines } = *facts.event else {
+            return Err(ApplyError::contradiction("not a confirmation"));
+        };
+        let place = self.order(order)?;
+        let confirmed = &mut self.orders[place];
+        confirmed.take(Trigger::Reserved, facts.now_ms)?;
+        confirmed.discount = discount;
+        if confirmed.lines.lines() != lines {
+            confirmed.lines = StoredLines::new(lines);
+        }
+        confirmed.pending = self.placement.others(lines);
+        let coupon = confirmed.coupon;
+        let (hold, cart) = (confirmed.hold, confirmed.cart);
+        self.order_timers.cancel(place);
+        self.change_order_stock(place, Counter::settle)?;
+        if let Some(code) = coupon {
+            if self.placement.owns(code.as_str()) {
+                self.change_coupon(&code, |uses| uses.hold(1).is_ok() && uses.settle(1))?;
+            } else {
+                self.orders[place].coupon_pending = true;
+            }
+        }
+        if let Some(hold) = hold {
+            let place = self.hold_in(hold, HoldState::Active)?;
+            self.holds[place].state = HoldState::Sold;
+            self.queue_hold(place);
+        }
+        if let Some(place) = cart.and_then(|cart| self.carts.find(&cart.0)) {
+            self.carts[place].empty();
+        }
+        Ok(())
+    }
+
+    fn cancel_order(&mut self, facts: &Facts<'_>) -> Result<(), ApplyError> {
+        let Event::OrderCancelled { order, reason, asked, coupon_asked } = *facts.event else {
+            return Err(ApplyError::contradiction("not a cancellation"));
+        };
+        let place = self.order(order)?;
+        let was_placed = self.orders[place].state == OrderState::Placed;
+        let trigger = match reason {
+            CancelReason::Expired => Trigger::Expired,
+            CancelReason::ShopperCancelled => Trigger::Cancel,
+            _ => Trigger::Refused,
+        };
+        self.orders[place].take(trigger, facts.now_ms)?;
+        self.order_timers.cancel(place);
+        if was_placed {
+            self.change_order_stock(place, Counter::give_back)?;
+            if let Some(code) = self.orders[place].coupon
+                && self.placement.owns(code.as_str())
+            {
+                self.change_coupon(&code, |uses| uses.give_back(1))?;
+            }
+        } else {
+            if self.orders[place].held {
+                self.change_order_stock(place, Counter::release)?;
+            }
+            self.release_pinned(place)?;
+        }
+        let cancelled = &mut self.orders[place];
+        cancelled.reason = Some(reason);
+        cancelled.held = false;
+        cancelled.pending = asked;
+        cancelled.coupon_pending = coupon_asked;
+        self.queue_order(place);
+        Ok(())
+    }
+
+    /// Ends the hold of a cancelled order; its lines went back with the order's.
+    fn release_pinned(&mut self, order: u32) -> Result<(), ApplyError> {
+        let Some(hold) = self.orders[order].hold else { return Ok(()) };
+        let place = self.hold_in(hold, HoldState::Active)?;
+        self.holds[place].state = HoldState::Released;
+        self.queue_hold(place);
+        Ok(())
+    }
+
+    fn step_order(
+        &mut self,
+        order: Id,
+        trigger: Trigger,
+        facts: &Facts<'_>,
+    ) -> Result<(), ApplyError> {
+        let place = self.order(order)?;
+        self.orders[place].take(trigger, facts.now_ms)?;
+        self.queue_order(place);
+        Ok(())
+    }
+
+    /// Lets an ended order be evicted, unless a shard owes it an acknowledgement. An order already
+    /// in the queue keeps its place.
+    pub(super) fn queue_order(&mut self, place: u32) {
+        let order = &self.orders[place];
+        let evictable = is_evictable(order.state) && order.owes_nothing();
+        if evictable && !self.orders.is_queued(place) {
+            self.orders.queue(place);
+        }
+    }
+
+    fn evict_order(&mut self) {
+        let Some(victim) = self.orders.victim() else { return };
+        let order = self.orders.remove(victim);
+        // A hold over several shards stays for its order's sake alone (see queue_hold).
+        if let Some(place) = order.hold.and_then(|hold| self.holds.find(&hold.0))
+            && !self.holds.is_queued(place)
+        {
+            self.holds.remove(place);
+        }
+    }
+
+    fn change_order_stock(
+        &mut self,
+        order: u32,
+        change: fn(&mut Counter, u64) -> bool,
+    ) -> Result<(), ApplyError> {
+        let Self { orders, products, placement, .. } = self;
+        let lines = placement.local(orders[order].lines.lines());
+        super::change_stock(products, lines, change)
+    }
+
+    pub(super) fn change_coupon(
+        &mut self,
+        code: &Sku,
+        change: impl FnOnce(&mut Counter) -> bool,
+    ) -> Result<(), ApplyError> {
+        let place = self.coupons.find(code.as_str().as_bytes());
+        let place = place.ok_or(ApplyError::contradiction("the coupon does not exist"))?;
+        if change(&mut self.coupons[place].uses) {
+            return Ok(());
+        }
+        Err(ApplyError::contradiction("a coupon's uses would be negative"))
+    }
+
+    pub(super) fn order(&self, order: Id) -> Result<u32, ApplyError> {
+        let place = self.orders.find(&order.0);
+        place.ok_or(ApplyError::contradiction("the order does not exist"))
+    }
+}

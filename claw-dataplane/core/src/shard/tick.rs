@@ -1,0 +1,56 @@
+//! Time: what is due expires, in order, a bounded count per call.
+
+use claw_common::time::UnixMs;
+
+use super::Shard;
+use super::call::{Call, Claim};
+use super::saga::Cancelling;
+use crate::effect::Effects;
+use crate::journal::Journal;
+use crate::outcome::{CancelReason, OrderState};
+
+/// Ends per call: their records stay well below [`super::CALL_BYTES_MAX`].
+const ENDS_PER_TICK_MAX: u32 = 64;
+
+impl Shard {
+    /// Ends what is due at `now_ms`: holds, then orders, then waits. True when more may be due.
+    pub fn tick(
+        &mut self,
+        now_ms: UnixMs,
+        journal: &mut dyn Journal,
+        effects: &mut Effects,
+    ) -> bool {
+        let now_ms = self.clock.advance(now_ms);
+        let claim = Claim::default();
+        let mut call = Call { now_ms, journal, effects, claim, reply_to: None, seen: None };
+        for _ in 0..ENDS_PER_TICK_MAX {
+            if !self.end_next(&mut call) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Ends the next thing due; false when there is none.
+    fn end_next(&mut self, call: &mut Call<'_>) -> bool {
+        let now_ms = call.now_ms;
+        if let Some(place) = self.state.hold_timers.pop_due(now_ms) {
+            let hold = &self.state.holds[place];
+            assert!(hold.is_ticking(), "only live holds have timers");
+            assert!(hold.expires_at_ms <= now_ms, "never early");
+            self.expire_hold(call, place);
+            return true;
+        }
+        if let Some(place) = self.state.order_timers.pop_due(now_ms) {
+            let order = &self.state.orders[place];
+            assert_eq!(order.state, OrderState::Reserving, "only these have timers");
+            assert!(order.deadline_ms <= now_ms, "never early");
+            let cancelling = Cancelling { order: order.id, reason: CancelReason::Expired };
+            self.cancel(call, cancelling, None);
+            return true;
+        }
+        let Some(waiter) = self.waiters.take_due(now_ms) else { return false };
+        self.answer_waiter(call, waiter);
+        true
+    }
+}

@@ -1,0 +1,9 @@
+//! What could have been in the standard library, sized at boot and with a fixed order.
+//!
+//! Knows nothing of the business.
+
+pub mod slab;
+pub mod wheel;
+
+pub use slab::{Keyed, KeyedSlab};
+pub use wheel::TimerWheel;
