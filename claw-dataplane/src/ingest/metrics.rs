@@ -19,12 +19,9 @@ const ROWS: usize = ROUTES.len() + 1;
 pub struct IngestMetrics {
     answers: [[u64; STATUSES.len()]; ROWS],
     refusals: [u64; ProblemKind::ALL.len()],
-    /// Connections accepted.
-    pub connections: u64,
-    /// Bytes received.
-    pub received_bytes: u64,
-    /// Bytes sent.
-    pub sent_bytes: u64,
+    connections: u64,
+    received_bytes: u64,
+    sent_bytes: u64,
 }
 
 impl Default for IngestMetrics {
@@ -52,6 +49,21 @@ impl IngestMetrics {
         self.refusals[usize::from(kind as u8)] += 1;
     }
 
+    /// Counts an accepted connection.
+    pub const fn accepted(&mut self) {
+        self.connections += 1;
+    }
+
+    /// Counts bytes received.
+    pub const fn received(&mut self, bytes: u64) {
+        self.received_bytes += bytes;
+    }
+
+    /// Counts bytes sent.
+    pub const fn sent(&mut self, bytes: u64) {
+        self.sent_bytes += bytes;
+    }
+
     /// How often a refusal was given.
     pub const fn refusals(&self, kind: ProblemKind) -> u64 {
         self.refusals[kind as usize]
@@ -72,7 +84,7 @@ impl IngestMetrics {
         self.sent_bytes += other.sent_bytes;
     }
 
-    /// Appends the counters as OpenMetrics families.
+    /// Appends the counters as `OpenMetrics` families.
     pub fn write(&self, out: &mut String) {
         out.push_str("# TYPE claw_ingest_answers counter\n");
         for (row, counts) in self.answers.iter().enumerate() {

@@ -102,7 +102,7 @@ pub struct RouteSpec {
     /// Path with parameters in braces.
     pub template: &'static str,
     /// The same, split.
-    segments: &'static [Segment],
+    pub segments: &'static [Segment],
     /// Who may; nobody in particular when it is not signed.
     pub roles: Roles,
     /// What it does, for the interface's description.
@@ -121,9 +121,12 @@ impl RouteSpec {
     }
 }
 
+/// A part of a path.
 #[derive(Clone, Copy, Debug)]
-enum Segment {
+pub enum Segment {
+    /// This text.
     Fixed(&'static str),
+    /// Any text that is not empty.
     Parameter,
 }
 

@@ -15,7 +15,7 @@ pub struct SignatureInput<'a> {
     /// Everything after the label's `=`: what `@signature-params` stands for.
     pub parameters: &'a str,
     /// What stands between the parentheses.
-    components: &'a str,
+    pub components_text: &'a str,
     /// `created`, seconds.
     pub created_s: Option<u64>,
     /// `expires`, seconds.
@@ -30,7 +30,7 @@ impl<'a> SignatureInput<'a> {
     /// Names of the covered components in order.
     pub fn components(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         // Odd pieces are what stands between quotes; names hold neither quotes nor escapes.
-        self.components.split('"').skip(1).step_by(2)
+        self.components_text.split('"').skip(1).step_by(2)
     }
 }
 
@@ -40,8 +40,8 @@ pub fn parse_signature_input<'a>(rest: &mut &'a str) -> Option<SignatureInput<'a
     take(rest, "=")?;
     let start = *rest;
     take(rest, "(")?;
-    let components = take_components(rest)?;
-    let mut input = SignatureInput { label, components, ..SignatureInput::default() };
+    let components_text = take_components(rest)?;
+    let mut input = SignatureInput { label, components_text, ..SignatureInput::default() };
     while take(rest, ";").is_some() {
         let name = take_key(rest)?;
         take(rest, "=")?;
@@ -78,7 +78,7 @@ pub fn find_signature<'a>(field: &'a str, label: &str) -> Option<&'a str> {
     None
 }
 
-fn take<'a>(rest: &mut &'a str, expected: &str) -> Option<()> {
+fn take(rest: &mut &str, expected: &str) -> Option<()> {
     *rest = rest.strip_prefix(expected)?;
     Some(())
 }

@@ -63,15 +63,16 @@ pub enum KeyringError {
 
 /// A key ready to verify with.
 #[derive(Debug)]
-pub struct Key {
+pub(super) struct Key {
     /// Number in the registry.
-    pub number: u32,
+    pub(super) number: u32,
     /// `keyid`.
-    pub name: Box<str>,
+    pub(super) name: Box<str>,
     /// Role.
-    pub role: Role,
+    pub(super) role: Role,
     /// Whether it was revoked.
-    pub revoked: bool,
+    pub(super) revoked: bool,
+    /// What it verifies with.
     pub(super) check: Check,
 }
 
@@ -137,7 +138,7 @@ impl Keyring {
     }
 
     /// The key of a name.
-    pub fn find(&self, name: &str) -> Option<&Key> {
+    pub(super) fn find(&self, name: &str) -> Option<&Key> {
         self.by_name.get(name)
     }
 

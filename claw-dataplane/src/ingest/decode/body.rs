@@ -62,8 +62,18 @@ pub(super) fn read_object<'a>(
         what: "text that is not UTF-8",
     })?;
     let mut scanner = Scanner::new(text);
-    scanner.object(member)?;
-    scanner.finish()
+    match scanner.object(member) {
+        Ok(()) => scanner.finish(),
+        Err(fault) => {
+            // A document that is no JSON further on is refused as such.
+            let mut whole = Scanner::new(text);
+            let read = whole.raw().map(drop).and_then(|()| whole.finish());
+            Err(read
+                .err()
+                .filter(|other| matches!(other, Fault::Malformed { .. }))
+                .unwrap_or(fault))
+        }
+    }
 }
 
 /// Refuses a content type that is surely not JSON; absent and curl's default are taken.
@@ -98,7 +108,7 @@ pub(super) fn problem_of(fault: Fault, body: &[u8]) -> Problem {
         }
         Fault::Malformed { at, what } => {
             let before = &body[..at.min(body.len())];
-            let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+            let line = before.split(|&byte| byte == b'\n').count();
             let column = before.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
             let number = |count| u64::try_from(count).expect("within the body");
             Problem::malformed(format!("read JSON at line {line}, column {column}: {what}"))

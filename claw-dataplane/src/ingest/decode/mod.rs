@@ -16,7 +16,7 @@ mod shopping;
 #[cfg(test)]
 mod tests;
 
-use claw_common::id::{Id, Position, ShardId, shard_of_key};
+use claw_common::id::{Id, Position, Session, ShardId, shard_of_key};
 use claw_common::time::UnixMs;
 use claw_core::command::{Command, CommandKey, OrderStep};
 use claw_core::lines::LinesBuffer;
@@ -150,7 +150,7 @@ pub fn decode<R>(
 fn by_id<R>(input: &Input<'_>, then: impl FnOnce(Decoded<'_>) -> R) -> Result<R, Problem> {
     body::expect_none(input.request)?;
     let (id, target) = home_of_path(input)?;
-    let session = input.caller.session.as_ref().map(|session| session.as_str());
+    let session = input.caller.session.as_ref().map(Session::as_str);
     let step = |step| Command::AdvanceOrder { order: id, session, step };
     let command = match input.matched.route {
         Route::CartRead => Command::ReadCart { cart: id, session },

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use claw_common::id::{Id, Sku, parse_sku};
+use claw_common::id::{Id, Session, Sku, parse_sku};
 use claw_core::command::{Basket, Command};
 use claw_core::lines::LinesBuffer;
 use claw_core::schema::{BuiltIn, FieldValue, canonical_json};
@@ -256,7 +256,7 @@ fn read_ttl(ttl_ms: Option<i64>, extras: &Extras<'_>) -> Result<Option<u64>, Fau
 }
 
 fn session_of<'a>(input: &Input<'a>) -> Option<&'a str> {
-    input.caller.session.as_ref().map(|session| session.as_str())
+    input.caller.session.as_ref().map(Session::as_str)
 }
 
 /// A shopper's token speaks for one session.

@@ -130,7 +130,7 @@ pub fn parse_head<'a>(
 
 /// `httparse` accepts a bare LF as a line's end and a reader before us may not.
 fn check_line_ends(head: &[u8]) -> Result<(), Problem> {
-    let lines = head.iter().filter(|&&byte| byte == b'\n').count();
+    let lines: usize = head.iter().map(|&byte| usize::from(byte == b'\n')).sum();
     let pairs = head.iter().zip(&head[1..]).filter(|pair| pair == &(&b'\r', &b'\n')).count();
     if lines == pairs { Ok(()) } else { Err(Problem::malformed("a line does not end in CRLF")) }
 }
