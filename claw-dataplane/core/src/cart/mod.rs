@@ -86,7 +86,7 @@ impl Cart {
         Ok(Self {
             id: r.id()?,
             session: read_session(r)?,
-            currency: r.option(|r| r.currency())?,
+            currency: r.option(Reader::currency)?,
             lines: StoredLines::read(r)?,
         })
     }

@@ -21,9 +21,10 @@ use claw_common::limits::{ANSWER_BYTES_MAX, DECIDING_MAX, DEDUPLICATION_WINDOW_M
 use claw_common::time::UnixMs;
 use hashbrown::HashTable;
 
+use crate::codec::{CodecError, Reader, Writer};
 use crate::command::CommandKey;
 
-/// Key 16, digest 16, time 8, answer length 4, size 4.
+/// Key 16, digest 16, time 8, answer length 4, zero 4.
 const HEADER_BYTES: usize = 48;
 const ALIGN_BYTES: usize = 8;
 /// Old entries forgotten with each one remembered, so that forgetting keeps ahead.
@@ -197,12 +198,13 @@ impl Window {
             self.head = 0;
         }
         let length = u32::try_from(answer.len()).expect("bounded");
-        let entry = &mut self.ring[self.head..self.head + size];
-        entry[..16].copy_from_slice(&identity.key);
-        entry[16..32].copy_from_slice(&identity.digest);
-        entry[32..40].copy_from_slice(&now_ms.to_le_bytes());
-        entry[40..44].copy_from_slice(&length.to_le_bytes());
-        entry[HEADER_BYTES..HEADER_BYTES + answer.len()].copy_from_slice(answer);
+        let mut writer = Writer::new(&mut self.ring[self.head..self.head + size]);
+        writer.raw(&identity.key);
+        writer.raw(&identity.digest);
+        writer.u64(now_ms);
+        writer.u32(length);
+        writer.u32(0);
+        writer.raw(answer);
         let place = u32::try_from(self.head / ALIGN_BYTES).expect("checked at boot");
         let Self { index, ring, .. } = self;
         index.insert_unique(hash(&identity.key), place, |&other| hash(&key_at(ring, other)));
@@ -257,18 +259,15 @@ impl Window {
     }
 
     fn entry(&self, place: usize) -> Remembered<'_> {
-        let bytes = &self.ring[place..];
-        let number = |range: core::ops::Range<usize>| {
-            let mut wide = [0; 8];
-            wide[..range.len()].copy_from_slice(&bytes[range]);
-            u64::from_le_bytes(wide)
+        let read = || {
+            let mut reader = Reader::new(&self.ring[place..]);
+            let identity = CommandKey { key: reader.array()?, digest: reader.array()? };
+            let at_ms = reader.u64()?;
+            let length = usize::try_from(reader.u32()?).unwrap_or(usize::MAX);
+            reader.u32()?;
+            Ok::<_, CodecError>(Remembered { identity, at_ms, answer: reader.raw(length)? })
         };
-        let length = usize::try_from(number(40..44)).expect("bounded");
-        let mut identity = CommandKey::default();
-        identity.key.copy_from_slice(&bytes[..16]);
-        identity.digest.copy_from_slice(&bytes[16..32]);
-        let answer = &bytes[HEADER_BYTES..HEADER_BYTES + length];
-        Remembered { identity, at_ms: number(32..40), answer }
+        read().expect("entries are read where they were written")
     }
 }
 

@@ -11,6 +11,10 @@ fn identity(n: u64) -> CommandKey {
     CommandKey { key, digest: [7; 16] }
 }
 
+fn fill(n: u64) -> u8 {
+    n.to_le_bytes()[0]
+}
+
 #[test]
 fn young_answer_is_never_forgotten_and_a_full_window_says_so() {
     let mut window = Window::with_capacity(64 * 1024);
@@ -50,12 +54,12 @@ proptest! {
         for (n, (length, delta)) in (0_u64..).zip(steps) {
             now += delta;
             if window.has_room(now) {
-                prop_assert!(window.remember(&identity(n), now, &vec![n as u8; length]));
+                prop_assert!(window.remember(&identity(n), now, &vec![fill(n); length]));
                 list.push((n, now, length));
             }
             list.retain(|(_, at, _)| at + DEDUPLICATION_WINDOW_MS >= now);
             for (n, _, length) in &list {
-                let answer = vec![*n as u8; *length];
+                let answer = vec![fill(*n); *length];
                 prop_assert_eq!(window.find(&identity(*n)), Known::Answered(&answer[..]));
             }
             let young: Vec<_> = window.young(now).map(|entry| (entry.at_ms, entry.answer.len())).collect();

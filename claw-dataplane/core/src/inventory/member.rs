@@ -45,11 +45,11 @@ pub enum Reserved {
 pub struct Member {
     key_bytes: [u8; 17],
     /// Who decides about it.
-    pub home: ShardId,
+    home: ShardId,
     /// How far it has come.
-    pub phase: Phase,
+    pub(crate) phase: Phase,
     /// What is reserved.
-    pub reserved: Reserved,
+    pub(crate) reserved: Reserved,
 }
 
 impl Member {

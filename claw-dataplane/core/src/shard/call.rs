@@ -94,10 +94,10 @@ impl Shard {
     /// Answers with what is shown, without an event.
     pub(crate) fn reply(&self, call: &mut Call<'_>, show: Show<'_>) {
         let outcome = self.state.show(show);
-        self.reply_outcome(call, &outcome);
+        Self::reply_outcome(call, &outcome);
     }
 
-    pub(crate) fn reply_outcome(&self, call: &mut Call<'_>, outcome: &Outcome<'_>) {
+    pub(crate) fn reply_outcome(call: &mut Call<'_>, outcome: &Outcome<'_>) {
         let Some(to) = call.reply_to else { return };
         let span = call.effects.encode(outcome, outcome.encoded_bytes_max());
         let sequence = call.journal.sequence();

@@ -58,7 +58,7 @@ pub use state::Key;
 
 use std::collections::BTreeMap;
 
-use claw_common::id::ShardId;
+use claw_common::id::{Id, ShardId};
 use claw_common::time::{Hlc, UnixMs};
 
 use crate::clock::Clock;
@@ -81,6 +81,8 @@ pub struct Shard {
     /// Reservations being asked of other shards; rebuilt by [`Shard::resume`].
     conversations: BTreeMap<PartKey, Conversation>,
     waiters: Waiters,
+    /// How far [`Shard::resume`] has come; `None` when there is nothing left to take up.
+    resuming: Option<Id>,
     /// Lines being priced; kept, so that deciding allocates nothing once warm.
     priced: PricedLines,
 }
@@ -98,6 +100,7 @@ impl Shard {
             clock: Clock::new(config.shard, config.shards_count),
             conversations: BTreeMap::new(),
             waiters: Waiters::with_capacity(config.capacities.waiters),
+            resuming: None,
             priced: PricedLines::default(),
         }
     }
@@ -134,6 +137,9 @@ impl Shard {
 
     /// When [`Shard::tick`] has something to do next.
     pub fn next_deadline(&self) -> Option<UnixMs> {
+        if self.resuming.is_some() {
+            return Some(self.clock.now_ms());
+        }
         let holds = self.state.hold_timers.next_deadline();
         let orders = self.state.order_timers.next_deadline();
         [holds, orders, self.waiters.next_deadline()].into_iter().flatten().min()

@@ -17,31 +17,32 @@ use crate::outcome::{HoldState, OrderState};
 const RESUMED_PER_CALL_MAX: usize = 4;
 
 impl Shard {
-    /// Takes up a few open holds and orders after `after` (start with `None`), in the order of
-    /// their ids. Returns where to go on, `None` when all is taken up.
-    pub fn resume(
-        &mut self,
-        after: Option<Id>,
-        now_ms: UnixMs,
-        journal: &mut dyn Journal,
-        effects: &mut Effects,
-    ) -> Option<Id> {
+    /// Starts to take up what recovery left open; [`Shard::tick`] goes on until it says that there
+    /// is no more. Called once, after the log was replayed.
+    pub fn resume(&mut self, now_ms: UnixMs, journal: &mut dyn Journal, effects: &mut Effects) {
         let now_ms = self.clock.advance(now_ms);
+        self.resuming = Some(Id([0; 16]));
         let claim = Claim::default();
         let mut call = Call { now_ms, journal, effects, claim, reply_to: None, seen: None };
-        let mut open: Vec<(Id, Part)> = self.open().collect();
-        open.retain(|(id, _)| after.is_none_or(|after| *id > after));
+        self.resume_some(&mut call);
+    }
+
+    /// Takes up a few open holds and orders, in the order of their ids.
+    pub(super) fn resume_some(&mut self, call: &mut Call<'_>) {
+        let Some(after) = self.resuming else { return };
+        let mut open: Vec<(Id, Part)> = self.open().filter(|(id, _)| *id > after).collect();
         open.sort_unstable();
         let more = open.len() > RESUMED_PER_CALL_MAX;
         open.truncate(RESUMED_PER_CALL_MAX);
+        self.resuming = open.last().map(|(id, _)| *id).filter(|_| more);
         for &(id, part) in &open {
             call.claim = Claim::default();
+            call.reply_to = None;
             match part {
-                Part::Hold => self.resume_hold(&mut call, id),
-                Part::Order | Part::Coupon => self.resume_order(&mut call, id),
+                Part::Hold => self.resume_hold(call, id),
+                Part::Order | Part::Coupon => self.resume_order(call, id),
             }
         }
-        open.last().map(|(id, _)| *id).filter(|_| more)
     }
 
     fn open(&self) -> impl Iterator<Item = (Id, Part)> + '_ {

@@ -13,7 +13,8 @@ use crate::outcome::{CancelReason, OrderState};
 const ENDS_PER_TICK_MAX: u32 = 64;
 
 impl Shard {
-    /// Ends what is due at `now_ms`: holds, then orders, then waits. True when more may be due.
+    /// Goes on with [`Shard::resume`], then ends what is due at `now_ms`: holds, then orders, then
+    /// waits. True when there may be more.
     pub fn tick(
         &mut self,
         now_ms: UnixMs,
@@ -23,6 +24,10 @@ impl Shard {
         let now_ms = self.clock.advance(now_ms);
         let claim = Claim::default();
         let mut call = Call { now_ms, journal, effects, claim, reply_to: None, seen: None };
+        if self.resuming.is_some() {
+            self.resume_some(&mut call);
+            return true;
+        }
         for _ in 0..ENDS_PER_TICK_MAX {
             if !self.end_next(&mut call) {
                 return false;

@@ -131,7 +131,7 @@ impl TimerWheel {
             self.nodes[at(timer)].place = Place::Due;
             return;
         }
-        let level = (63 - (node.deadline ^ self.elapsed).leading_zeros()) / SLOT_BITS;
+        let level = (node.deadline ^ self.elapsed).ilog2() / SLOT_BITS;
         let slot = (node.deadline >> (level * SLOT_BITS)) & 63;
         let level = usize::try_from(level).expect("below 8");
         let slot = usize::try_from(slot).expect("below 64");
@@ -154,14 +154,13 @@ impl TimerWheel {
         if let Some(next) = self.nodes.get_mut(at(node.next)) {
             next.previous = node.previous;
         }
-        match self.nodes.get_mut(at(node.previous)) {
-            Some(previous) => previous.next = node.next,
-            None => {
-                self.heads[level][slot] = node.next;
-                if node.next == NONE {
-                    self.occupied[level] &= !(1 << slot);
-                }
-            }
+        if let Some(previous) = self.nodes.get_mut(at(node.previous)) {
+            previous.next = node.next;
+            return;
+        }
+        self.heads[level][slot] = node.next;
+        if node.next == NONE {
+            self.occupied[level] &= !(1 << slot);
         }
     }
 
@@ -210,7 +209,7 @@ mod tests {
 
     fn id(n: u32) -> Id {
         let mut bytes = [0; 16];
-        bytes[12..].copy_from_slice(&n.to_be_bytes());
+        bytes[15] = u8::try_from(n).unwrap();
         Id(bytes)
     }
 

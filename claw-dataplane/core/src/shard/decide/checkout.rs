@@ -110,7 +110,7 @@ impl Shard {
             Ok(found) => (found.or(currency), false),
             Err(Refusal::SoldOut { sku, .. }) => {
                 let product = self.state.products.get(sku);
-                (currency.or(product.map(|product| product.price.currency)), true)
+                (currency.or_else(|| product.map(|product| product.price.currency)), true)
             }
             Err(refusal) => return Err(refusal),
         };

@@ -162,16 +162,16 @@ impl Shard {
     /// A new id whose home is this shard; the entropy is stepped in the unlikely case it is taken.
     pub(crate) fn new_id(&self, call: &Call<'_>, entropy: u64) -> Id {
         let State { carts, holds, orders, .. } = &self.state;
-        (0..)
-            .map(|step| {
-                let entropy = entropy.wrapping_add(step);
-                Id::version_7(call.now_ms, entropy, self.config.shard)
-            })
-            .find(|id| {
-                let taken = carts.find(&id.0).or(holds.find(&id.0)).or(orders.find(&id.0));
-                taken.is_none()
-            })
-            .expect("slabs are smaller than the space of ids")
+        let mut entropy = entropy;
+        loop {
+            let id = Id::version_7(call.now_ms, entropy, self.config.shard);
+            let key = &id.0;
+            let taken = [carts.find(key), holds.find(key), orders.find(key)];
+            if taken == [None; 3] {
+                return id;
+            }
+            entropy = entropy.wrapping_add(1);
+        }
     }
 }
 

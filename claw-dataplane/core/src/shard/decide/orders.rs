@@ -3,6 +3,7 @@
 use claw_common::id::Id;
 
 use super::{Patience, may_touch};
+use crate::checkout::order::Order;
 use crate::checkout::transitions::next;
 use crate::command::OrderStep;
 use crate::effect::Effect;
@@ -51,7 +52,7 @@ impl Shard {
     pub(crate) fn answer_order(&mut self, call: &mut Call<'_>, order: Id, patience: Patience) {
         let Some(reply_to) = call.reply_to else { return };
         let Patience { until_ms, repeated } = patience;
-        let settled = self.state.orders.get(&order.0).is_none_or(|order| order.is_settled());
+        let settled = self.state.orders.get(&order.0).is_none_or(Order::is_settled);
         let waiter = Waiter { order, until_ms, reply_to, repeated };
         if !settled && until_ms > call.now_ms && self.waiters.park(waiter) {
             return;

@@ -50,7 +50,7 @@ impl Shard {
             return self.reply(call, Show::Refused(Refusal::NotFound(Missing::Product)));
         };
         let view = ProductView { attributes: &product.attributes, ..product.view(false) };
-        self.reply_outcome(call, &Outcome::Product(view));
+        Self::reply_outcome(call, &Outcome::Product(view));
     }
 
     fn list_products(&self, call: &mut Call<'_>, after: &str, limit: u16) {
@@ -72,6 +72,6 @@ impl Shard {
             views.truncate(start + written);
             count += 1;
         }
-        self.reply_outcome(call, &Outcome::Products { count, views: &views, more });
+        Self::reply_outcome(call, &Outcome::Products { count, views: &views, more });
     }
 }

@@ -5,6 +5,7 @@ use claw_common::id::{Id, ShardId};
 
 use crate::checkout::order::Order;
 use crate::inventory::stored_lines::{PricedLines, StoredLines, bit, shards_of};
+use crate::lines::Lines;
 use crate::outcome::{CancelReason, OrderState, Refusal};
 use crate::shard::Shard;
 use crate::shard::answer::Show;
@@ -131,13 +132,13 @@ impl Shard {
         let mut part = PricedLines::default();
         for shard in shards_of(pending) {
             part.start_of(lines.lines(), self.state.placement, shard);
-            let lines = if was_placed { part.lines() } else { Default::default() };
+            let lines = if was_placed { part.lines() } else { Lines::default() };
             let sold = Sold { lines, code: "" };
             self.send(call, shard, Body::Undo { key: lines_key, sold });
         }
         if let (Some(shard), Some(code)) = (coupon_owner, code) {
             let code = if was_placed { code.as_str() } else { "" };
-            let sold = Sold { lines: Default::default(), code };
+            let sold = Sold { lines: Lines::default(), code };
             self.send(call, shard, Body::Undo { key: coupon_key, sold });
         }
     }

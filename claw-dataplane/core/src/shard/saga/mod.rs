@@ -186,13 +186,11 @@ impl Shard {
             let body = Body::ReserveCoupon { key: coupon_key, code, currency, subtotal };
             return self.send(call, owner, body);
         }
-        match self.coupon_discount(call, order) {
-            Some(discount) => self.confirm(call, order, discount),
-            None => {
-                let reason = CancelReason::CouponInvalid;
-                self.cancel(call, Cancelling { order, reason }, None);
-            }
+        if let Some(discount) = self.coupon_discount(call, order) {
+            return self.confirm(call, order, discount);
         }
+        let reason = CancelReason::CouponInvalid;
+        self.cancel(call, Cancelling { order, reason }, None);
     }
 
     /// What an order's coupon takes off here and now: nothing without one, `None` when it does not
@@ -202,7 +200,7 @@ impl Shard {
         let Some(code) = found.coupon else { return Some(0) };
         let coupon = self.state.coupons.get(code.as_str().as_bytes())?;
         let heard = self.conversations.get(&PartKey { id: order, part: Part::Order });
-        let lines = heard.map_or(found.lines.lines(), |heard| heard.priced.lines());
+        let lines = heard.map_or_else(|| found.lines.lines(), |heard| heard.priced.lines());
         let subtotal = subtotal(lines);
         coupon.discount(&Purchase { currency: found.currency, subtotal, now_ms: call.now_ms })
     }

@@ -59,27 +59,24 @@ impl State {
         let Event::HoldGranted { hold, session, currency, expires_at_ms, lines } = *event else {
             return Err(ApplyError::contradiction("not a grant"));
         };
-        let place = match self.holds.find(&hold.0) {
-            Some(place) => {
-                if self.holds[place].state != HoldState::Reserving {
-                    return Err(ApplyError::contradiction("the hold is granted already"));
-                }
-                self.commands.remove(&hold);
-                place
+        let place = if let Some(place) = self.holds.find(&hold.0) {
+            if self.holds[place].state != HoldState::Reserving {
+                return Err(ApplyError::contradiction("the hold is granted already"));
             }
-            None => {
-                self.change_stock(lines, hold_units)?;
-                self.insert_hold(Hold {
-                    id: hold,
-                    session: session_of(session)?,
-                    state: HoldState::Reserving,
-                    currency,
-                    expires_at_ms,
-                    pinned_by: None,
-                    pending: 0,
-                    lines: StoredLines::new(lines),
-                })?
-            }
+            self.commands.remove(&hold);
+            place
+        } else {
+            self.change_stock(lines, hold_units)?;
+            self.insert_hold(Hold {
+                id: hold,
+                session: session_of(session)?,
+                state: HoldState::Reserving,
+                currency,
+                expires_at_ms,
+                pinned_by: None,
+                pending: 0,
+                lines: StoredLines::new(lines),
+            })?
         };
         let granted = &mut self.holds[place];
         if granted.lines.lines() != lines {

@@ -254,18 +254,13 @@ impl World {
             self.shards[at] = self.replayed(at, self.logs[at].records.len());
         }
         for at in 0..self.shards.len() {
-            let mut after = None;
-            loop {
-                let log = &mut self.logs[at];
-                log.used_bytes = 0;
-                after = self.shards[at].resume(after, self.now_ms, log, &mut self.effects);
-                assert!(log.used_bytes <= CALL_BYTES_MAX);
-                self.take_effects(ShardId(u16::try_from(at).unwrap()));
-                if after.is_none() {
-                    break;
-                }
-            }
+            let log = &mut self.logs[at];
+            log.used_bytes = 0;
+            self.shards[at].resume(self.now_ms, log, &mut self.effects);
+            assert!(log.used_bytes <= CALL_BYTES_MAX);
+            self.take_effects(ShardId(u16::try_from(at).unwrap()));
         }
+        self.expire();
     }
 
     /// A shard made from the first records of its log.
