@@ -73,6 +73,19 @@ impl KeyWatch {
 }
 
 impl Core {
+    /// Learns which keys the log already has; before the first look at the registry.
+    pub(super) fn recall_keys(&mut self) {
+        let Some(lane) = self.lane_index(KEY_SHARD) else { return };
+        let logged = self.lanes[lane].shard().keys().map(|(number, key)| {
+            let public = (key.algorithm, key.public);
+            (number, key_digest(&key.name, &key.role, public, key.revoked))
+        });
+        let logged: BTreeMap<_, _> = logged.collect();
+        if let Some(watch) = &mut self.key_watch {
+            watch.logged = logged;
+        }
+    }
+
     /// Looks at the registry; call about once a second.
     pub(super) fn watch_keys(&mut self) {
         let Some(watch) = &mut self.key_watch else { return };
@@ -115,6 +128,13 @@ impl Core {
             return;
         };
         let (algorithm, public) = public_part(entry);
+        // A key may be revoked, put back and revoked again: each change is a command of its own.
+        let nonce = blake3(&[&digest[..], &self.entropy.next_u64().to_le_bytes()].concat());
+        let (half, _) = nonce.split_at(16);
+        let identity = CommandKey {
+            key: half.try_into().expect("16 bytes"),
+            digest: digest[..16].try_into().expect("16 bytes"),
+        };
         let request = Request {
             command: Command::ChangeKey {
                 number: entry.number,
@@ -124,7 +144,7 @@ impl Core {
                 public,
                 revoked: entry.revoked,
             },
-            identity: CommandKey::default(),
+            identity,
             reply_to: self.reply_to(key),
             key: 0,
             auth_mode: AuthMode::Node,
@@ -133,7 +153,6 @@ impl Core {
             extra: &[],
             evidence: &[],
         };
-        assert_ne!(digest, [0; 32]);
         self.send_request(KEY_SHARD, &request, key).expect("shard 0 is on this core");
     }
 
@@ -217,7 +236,10 @@ fn public_part(entry: &KeyEntry) -> (u16, [u8; 32]) {
 }
 
 fn entry_digest(entry: &KeyEntry) -> [u8; 32] {
-    let (algorithm, public) = public_part(entry);
-    let text = format!("{} {algorithm} {public:?} {}", entry.name, entry.revoked);
-    blake3(text.as_bytes())
+    key_digest(&entry.name, ring_role(entry.role).name(), public_part(entry), entry.revoked)
+}
+
+fn key_digest(name: &str, role: &str, public: (u16, [u8; 32]), revoked: bool) -> [u8; 32] {
+    let (algorithm, bytes) = public;
+    blake3(format!("{name} {role} {algorithm} {bytes:?} {revoked}").as_bytes())
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use claw_common::id::ShardId;
 use claw_core::codec::{Decode, Reader};
@@ -23,6 +24,8 @@ use super::work::Work;
 
 /// Time between two looks at what only time changes.
 const HEARTBEAT_MS: u64 = 5;
+/// How long a start waits at a time for a write to end.
+const RESUME_WAIT: Duration = Duration::from_millis(100);
 /// Connections looked at for passed deadlines per heartbeat of 5 ms: 16,384 take 320 ms.
 const DEADLINES_PER_HEARTBEAT: usize = 256;
 /// Heartbeats without work before the watermark is marked: 20 ms.
@@ -38,6 +41,7 @@ impl Core {
     /// Serves until asked to stop and drained.
     pub async fn run(mut self, mut host: GlommioHost) -> Result<(), CoreError> {
         self.resume()?;
+        self.recall_keys();
         self.watch_keys();
         loop {
             if self.has_work() {
@@ -85,8 +89,18 @@ impl Core {
         self.now_ms = self.clock.now_ms();
         for index in 0..self.lanes.len() {
             self.stream.refill(&mut self.lanes[index]);
-            assert!(self.make_room(index, CALL_BYTES_MAX)?, "a fresh slot has room");
-            self.lanes[index].resume(self.now_ms);
+            let mut after = None;
+            loop {
+                while !self.make_room(index, CALL_BYTES_MAX)? {
+                    // Nobody is served yet, so the thread may block for a write to end.
+                    self.ring.wait(RESUME_WAIT)?;
+                    self.reap()?;
+                }
+                after = self.lanes[index].resume(after, self.now_ms);
+                if after.is_none() {
+                    break;
+                }
+            }
         }
         Ok(())
     }
