@@ -115,7 +115,7 @@ impl ReceivePool {
         // SAFETY: `position` is below the count of descriptors that the mapping holds.
         let entry = unsafe { base.add(position) };
         // SAFETY: the kernel reads descriptors up to the tail only and this one is beyond it; the
-        // mapping is page-aligned and zeroed, which is a valid descriptor; one thread owns the pool.
+        // mapping is page-aligned and zeroed, which is a valid descriptor; one thread owns it.
         let entry = unsafe { &mut *entry };
         entry.set_addr(self.buffer_start(index) as u64);
         entry.set_len(self.shape.buffer_bytes);

@@ -172,8 +172,8 @@ impl GroupCommit {
         self.placed.is_none() && self.window.len() < WRITES_IN_FLIGHT_MAX
     }
 
-    /// A place for a block of at most `size_bytes`, to be written next. Nothing when a new segment is
-    /// needed and none is ready yet: try again after a completion or the supply's bell.
+    /// A place for a block of at most `size_bytes`, to be written next. Nothing when a new segment
+    /// is needed and none is ready yet: try again after a completion or the supply's bell.
     pub fn place(&mut self, size_bytes: usize) -> Result<Option<Placement>, LogError> {
         assert!(self.may_write());
         assert!(size_bytes > 0);

@@ -1,12 +1,12 @@
 //! What a log device is: the seam behind which files, block devices and queues of our own lie.
 //!
-//! Owns the trait and the words. A device knows addresses, never blocks: it writes bytes to (segment,
-//! offset) and says when they are durable. Submission takes the ring, and every completion is
-//! offered back, so that a device may use any operation of the ring: registered writes here, sockets
-//! for a network device.
+//! Owns the trait and the words. A device knows addresses, never blocks: it writes bytes to a
+//! segment at an offset and says when they are durable. Submission takes the ring, and every
+//! completion is offered back, so that a device may use any operation of the ring: registered
+//! writes here, sockets for a network device.
 //!
 //! Deliberately absent: reading (recovery maps what it reads), order (see `commit`), superblocks
-//! (written where blocking is allowed, see `file_store`).
+//! (written where blocking is allowed, see `superblock`).
 
 use std::fmt;
 use std::io;

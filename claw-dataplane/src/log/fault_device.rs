@@ -3,10 +3,10 @@
 //! Owns two kinds of misfortune, both from a [`FaultPlan`]:
 //! - writes that fail after a number of good ones: input/output error, disk full, short write;
 //! - a *volatile write cache*. `kill -9` spares the page cache, so it alone proves nothing about
-//!   power loss. Here a block lies in this process's memory until it is flushed, and only some of its
-//!   512-byte sectors, drawn by the seed, reach the medium early; how long the flush takes is drawn
-//!   as well, so that blocks arrive out of order. Ending the process at any moment therefore leaves
-//!   what a power failure leaves: blocks dropped, torn and reordered.
+//!   power loss. Here a block lies in this process's memory until it is flushed, and only some of
+//!   its 512-byte sectors, drawn by the seed, reach the medium early; how long the flush takes is
+//!   drawn as well, so that blocks arrive out of order. Ending the process at any moment therefore
+//!   leaves what a power failure leaves: blocks dropped, torn and reordered.
 //!
 //! ```text
 //!  write -> cache (memory) -> some sectors at once -> medium

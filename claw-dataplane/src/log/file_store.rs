@@ -1,6 +1,6 @@
-//! The folder of a file log: its lock, its segments, its superblocks.
+//! The folder of a file log: its lock and its segments.
 //!
-//! Owns what is done rarely and may block: opening, making segments ahead of need, superblocks.
+//! Owns what is done rarely and may block: opening, making segments ahead of need.
 //! Shared by all cores and the housekeeping thread; a core's own part is a `FileDevice`.
 //!
 //! ```text
@@ -12,24 +12,21 @@
 //! Invariants: a segment has its name only once all its bytes are written and flushed; opening
 //! flushes everything before anything is read, so that what recovery sees stays.
 //!
-//! Deliberately absent: what a superblock says and which segments are free (see `claw_core::log`).
+//! Deliberately absent: superblocks (see `superblock`), and which segments are free (recovery and
+//! the archive know).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use claw_common::limits::{BLOCK_ALIGN_BYTES, BLOCK_BYTES_MAX, SUPERBLOCKS_COUNT};
-use claw_core::log::{
-    parse_segment_file_name, parse_superblock_file_name, segment_file_name, superblock_file_name,
-};
+use claw_common::limits::{BLOCK_ALIGN_BYTES, BLOCK_BYTES_MAX};
+use claw_core::log::{parse_segment_file_name, parse_superblock_file_name, segment_file_name};
 
 use super::device::{CachePath, DeviceInfo, FlushMode};
 use super::{DeviceUrl, LogError};
 
-/// All copies of a superblock, bytes.
-const SUPERBLOCKS_BYTES: usize = SUPERBLOCKS_COUNT * BLOCK_ALIGN_BYTES;
 /// Zeros are written in pieces of this size.
 const ZEROS_BYTES: usize = 1 << 20;
 /// Where the system does not say what it writes whole.
@@ -122,8 +119,8 @@ impl FileStore {
         self.path().join(segment_file_name(stream, segment))
     }
 
-    /// Makes a new segment: every byte written and flushed, then named. Takes as long as the device
-    /// needs for it, so not for a core that serves.
+    /// Makes a new segment: every byte written and flushed, then named. Takes as long as the
+    /// device needs for it, so not for a core that serves.
     pub fn create_segment(&self, stream: u16, segment: u32) -> Result<PreparedSegment, LogError> {
         let path = self.segment_path(stream, segment);
         let unfinished = path.with_extension(UNFINISHED);
@@ -134,8 +131,8 @@ impl FileStore {
         self.open_segment(stream, segment)
     }
 
-    /// Opens a segment that exists, to go on in it or to use it again. Its bytes stay: whoever reads
-    /// tells older blocks by their generation.
+    /// Opens a segment that exists, to go on in it or to use it again. Its bytes stay: whoever
+    /// reads tells older blocks by their generation.
     pub fn open_segment(&self, stream: u16, segment: u32) -> Result<PreparedSegment, LogError> {
         let path = self.segment_path(stream, segment);
         let file = open_for_writing(&path, self.cache_path)
@@ -150,40 +147,6 @@ impl FileStore {
             });
         }
         Ok(PreparedSegment { segment, file })
-    }
-
-    /// All copies of a stream's superblock, or nothing when the stream is new.
-    pub fn read_superblocks(&self, stream: u16) -> Result<Option<Vec<u8>>, LogError> {
-        let path = self.path().join(superblock_file_name(stream));
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(LogError::file("reading the superblocks", path)(error)),
-        }
-    }
-
-    /// Writes one copy of a stream's superblock, durably. Blocks.
-    pub fn write_superblock(
-        &self,
-        stream: u16,
-        offset_bytes: usize,
-        bytes: &[u8; BLOCK_ALIGN_BYTES],
-    ) -> Result<(), LogError> {
-        assert!(offset_bytes.is_multiple_of(BLOCK_ALIGN_BYTES));
-        assert!(offset_bytes < SUPERBLOCKS_BYTES);
-        let path = self.path().join(superblock_file_name(stream));
-        let failed = || LogError::file("writing the superblock", &path);
-        if !path.exists() {
-            let unfinished = path.with_extension(UNFINISHED);
-            let size_bytes = u64::try_from(SUPERBLOCKS_BYTES).expect("fits");
-            write_zeros(&unfinished, size_bytes).map_err(failed())?;
-            fs::rename(&unfinished, &path).map_err(failed())?;
-            self.flush_folder()?;
-        }
-        let offset_bytes = u64::try_from(offset_bytes).expect("fits");
-        let file = OpenOptions::new().write(true).open(&path).map_err(failed())?;
-        file.write_all_at(bytes, offset_bytes).map_err(failed())?;
-        file.sync_all().map_err(failed())
     }
 
     /// How files of this store are written.

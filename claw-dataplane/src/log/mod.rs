@@ -1,7 +1,7 @@
 //! The durable log: devices, group commit, recovery, archive, reading.
 //!
-//! The device side, in reading order: [`LogDevice`] is the seam; [`FileStore`] is the folder behind it
-//! and [`FileStore::device`] one core's part of it; [`GroupCommit`] keeps the order and the
+//! The device side, in reading order: [`LogDevice`] is the seam; [`FileStore`] is the folder behind
+//! it and [`FileStore::device`] one core's part of it; [`GroupCommit`] keeps the order and the
 //! watermark; [`FaultDevice`] misbehaves on purpose. What the bytes mean is in `claw_core::log`.
 //!
 //! The reading side: [`StoreLog`] maps and judges what the devices wrote, also beside a running

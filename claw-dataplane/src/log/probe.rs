@@ -1,9 +1,10 @@
 //! The start-up probe: which way of making a write durable is faster on this device.
 //!
-//! Owns a measurement of about a third of a second with blocks of 8 KiB, at one and at four writes in
-//! flight, on a ring and a file of its own. The winner is the one with more commits at four in
-//! flight, which is how the log writes; a near tie goes to `RWF_DSYNC`, since a linked flush runs on
-//! a kernel worker that may share the core.
+//! Owns a measurement of about a third of a second with blocks of 8 KiB, at one and at four writes
+//! in flight, on a ring and a file of its own. The modes take turns, so that a disturbance hits
+//! both. The winner is the one with more commits at four in flight, which is how the log writes; a
+//! near tie goes to `RWF_DSYNC`, since a linked flush runs on a kernel worker that may share the
+//! core.
 //!
 //! Does not judge whether a device tells the truth about its cache: nothing in software can.
 
@@ -22,8 +23,13 @@ use crate::ring::{Completion, CoreRing, RingShape, WriteRequest};
 const BLOCK_BYTES: usize = 8192;
 const FILE_BYTES: u64 = 1 << 20;
 const DEPTHS: [usize; 2] = [1, 4];
-/// Per mode and depth; four of them.
-const RUN_TIME: Duration = Duration::from_millis(70);
+/// Before anything is measured.
+const WARM_UP_TIME: Duration = Duration::from_millis(20);
+/// One turn of one mode at one depth.
+const RUN_TIME: Duration = Duration::from_millis(35);
+/// Turns that each mode has at each depth.
+const RUNS_COUNT: usize = 2;
+const MODES: [FlushMode; 2] = [FlushMode::DataSync, FlushMode::LinkedSync];
 /// A linked flush must be this much better, in percent.
 const TIE_PERCENT: u64 = 10;
 
@@ -47,7 +53,7 @@ pub struct ProbeRow {
 pub struct ProbeReport {
     /// The better mode.
     pub flush: FlushMode,
-    /// The measurements, `RWF_DSYNC` first.
+    /// The measurements: by depth, `RWF_DSYNC` first.
     pub rows: Vec<ProbeRow>,
 }
 
@@ -59,11 +65,19 @@ impl FileStore {
         write_zeros(&path, FILE_BYTES).map_err(failed)?;
         let file = open_for_writing(&path, self.cache_path()).map_err(failed)?;
         let mut bench = ProbeBench::new(OwnedFd::from(file))?;
+        for flush in MODES {
+            bench.run(flush, 1, WARM_UP_TIME)?.map_err(failed)?;
+        }
         let mut rows = Vec::new();
-        for flush in [FlushMode::DataSync, FlushMode::LinkedSync] {
-            for depth_count in DEPTHS {
-                rows.push(bench.run(flush, depth_count)?.map_err(failed)?);
+        for depth_count in DEPTHS {
+            let mut samples = MODES.map(|_| Sample::default());
+            for _ in 0..RUNS_COUNT {
+                for (flush, sample) in MODES.into_iter().zip(&mut samples) {
+                    sample.add(bench.run(flush, depth_count, RUN_TIME)?.map_err(failed)?);
+                }
             }
+            let of_depth = MODES.into_iter().zip(samples);
+            rows.extend(of_depth.map(|(flush, sample)| sample.summarise(flush, depth_count)));
         }
         fs::remove_file(&path).map_err(failed)?;
         Ok(ProbeReport { flush: choose(&rows), rows })
@@ -89,12 +103,13 @@ impl ProbeBench {
         Ok(Self { ring, file: Rc::new(file), slots, next_offset_bytes: 0 })
     }
 
-    /// One measurement; the inner result is the device's.
+    /// One turn of a mode; the inner result is the device's.
     fn run(
         &mut self,
         flush: FlushMode,
         depth_count: usize,
-    ) -> Result<io::Result<ProbeRow>, LogError> {
+        run_time: Duration,
+    ) -> Result<io::Result<Sample>, LogError> {
         let start = Instant::now();
         let mut latencies_us = Vec::new();
         for _ in 0..depth_count {
@@ -102,7 +117,7 @@ impl ProbeBench {
         }
         let mut in_flight_count = depth_count;
         while in_flight_count > 0 {
-            self.ring.wait(RUN_TIME)?;
+            self.ring.wait(run_time)?;
             while let Some(completion) = self.ring.pop()? {
                 let Completion::Written { token, slot, result } = completion else { continue };
                 if let Err(error) = result {
@@ -111,13 +126,13 @@ impl ProbeBench {
                 latencies_us.push(elapsed_us(start).saturating_sub(token));
                 self.slots.push(slot);
                 in_flight_count -= 1;
-                if start.elapsed() < RUN_TIME {
+                if start.elapsed() < run_time {
                     self.submit(flush, start)?;
                     in_flight_count += 1;
                 }
             }
         }
-        Ok(Ok(summarise(flush, depth_count, latencies_us, start.elapsed())))
+        Ok(Ok(Sample { latencies_us, elapsed: start.elapsed() }))
     }
 
     fn submit(&mut self, flush: FlushMode, start: Instant) -> Result<(), LogError> {
@@ -141,25 +156,34 @@ fn elapsed_us(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
-fn summarise(
-    flush: FlushMode,
-    depth_count: usize,
-    mut latencies_us: Vec<u64>,
+/// What the turns of one mode at one depth gave.
+#[derive(Debug, Default)]
+struct Sample {
+    latencies_us: Vec<u64>,
     elapsed: Duration,
-) -> ProbeRow {
-    latencies_us.sort_unstable();
-    let count = latencies_us.len();
-    let percentile = |percent: usize| {
-        let position = (count * percent / 100).min(count.saturating_sub(1));
-        latencies_us.get(position).copied().unwrap_or(0)
-    };
-    let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).max(1);
-    ProbeRow {
-        flush,
-        depth_count,
-        commits_per_second: u64::try_from(count).expect("fits") * 1_000_000 / elapsed_us,
-        p50_us: percentile(50),
-        p99_us: percentile(99),
+}
+
+impl Sample {
+    fn add(&mut self, mut other: Self) {
+        self.latencies_us.append(&mut other.latencies_us);
+        self.elapsed += other.elapsed;
+    }
+
+    fn summarise(mut self, flush: FlushMode, depth_count: usize) -> ProbeRow {
+        self.latencies_us.sort_unstable();
+        let count = self.latencies_us.len();
+        let percentile = |percent: usize| {
+            let position = (count * percent / 100).min(count.saturating_sub(1));
+            self.latencies_us.get(position).copied().unwrap_or(0)
+        };
+        let elapsed_us = u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX).max(1);
+        ProbeRow {
+            flush,
+            depth_count,
+            commits_per_second: u64::try_from(count).expect("fits") * 1_000_000 / elapsed_us,
+            p50_us: percentile(50),
+            p99_us: percentile(99),
+        }
     }
 }
 

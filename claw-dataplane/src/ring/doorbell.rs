@@ -2,9 +2,9 @@
 //!
 //! Owns the three ways in which a ring hears of something that is not its own I/O:
 //! - a *doorbell* is 32 bits posted straight into another core's completion queue (`MSG_RING`);
-//! - the *bell* is a flag any thread may set, which also signals the eventfd that a parked host waits
-//!   for. (A poll of a second eventfd would not do: the kernel does not signal one eventfd from
-//!   inside a write to another, and a parked ring then misses its wake-up.)
+//! - the *bell* is a flag any thread may set, which also signals the eventfd that a parked host
+//!   waits for. (A poll of a second eventfd would not do: the kernel does not signal one eventfd
+//!   from inside a write to another, and a parked ring then misses its wake-up.)
 //! - *timers* are timeouts on the ring.
 //!
 //! None of them carries data beyond their payload: what was meant lies in a queue beside.

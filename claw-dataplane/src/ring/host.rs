@@ -48,7 +48,7 @@ const _: () = {
 const HEARTBEAT_MAX: Duration = Duration::from_millis(10);
 /// On so few cores a spinning thread takes the time of whoever it waits for.
 const SPIN_CORES_MIN: usize = 3;
-/// Turns between two looks at the clock while spinning or working.
+/// Turns between two looks at the clock while spinning.
 const TURNS_PER_CLOCK: u32 = 8;
 
 /// How a [`GlommioHost`] waits.
@@ -151,7 +151,6 @@ pub struct GlommioHost {
     eventfd: Arc<OwnedFd>,
     shape: GlommioHostShape,
     last_pass: Instant,
-    turns_count: u32,
 }
 
 impl GlommioHost {
@@ -166,7 +165,7 @@ impl GlommioHost {
         let file = unsafe { BufferedFile::from_raw_fd(duplicate.into_raw_fd()) };
         glommio::spawn_local(hear(file, Rc::clone(&bell))).detach();
         glommio::spawn_local(beat(shape.heartbeat, Rc::clone(&bell))).detach();
-        Ok(Self { bell, eventfd, shape, last_pass: Instant::now(), turns_count: 0 })
+        Ok(Self { bell, eventfd, shape, last_pass: Instant::now() })
     }
 
     /// A way to wake the driver from other tasks of this executor.
@@ -192,10 +191,7 @@ impl GlommioHost {
     /// Turns the ring and never sleeps: for a caller that has other work left. Lets glommio's
     /// reactor run when that is due. Returns how many completions there are to pop.
     pub async fn poll(&mut self, ring: &mut CoreRing) -> Result<usize, RingError> {
-        self.turns_count = self.turns_count.wrapping_add(1);
-        if self.turns_count.is_multiple_of(TURNS_PER_CLOCK)
-            && self.last_pass.elapsed() >= self.shape.reactor_pass_interval
-        {
+        if self.last_pass.elapsed() >= self.shape.reactor_pass_interval {
             self.pass(ring).await?;
         }
         ring.turn()

@@ -25,6 +25,7 @@
 //! Deliberately absent: protocols (see `ingest`), the order of log writes (see `log`), policy on
 //! who may connect.
 
+mod accept;
 mod completion;
 mod connection;
 mod core_ring;
@@ -34,17 +35,21 @@ mod host;
 mod listener;
 mod metrics;
 mod network;
+mod parking;
+mod setup;
 mod storage;
 mod table;
+mod tear_down;
 #[cfg(test)]
 mod tests;
 mod user_data;
 
 pub use completion::{Completion, ConnectionId, ListenerId, PostSource, ReceiveEnd, TimerId};
-pub use core_ring::{CoreRing, RingShape};
+pub use core_ring::CoreRing;
 pub use doorbell::{RingAddress, RingWaker};
 pub use error::RingError;
 pub use host::{GLOMMIO_IO_MEMORY_BYTES, GlommioHost, GlommioHostShape, HostNudger, HostSignal};
 pub use listener::{ListenShape, listen};
 pub use metrics::RingMetrics;
+pub use setup::RingShape;
 pub use storage::{SyncRequest, WriteDurability, WriteRequest};

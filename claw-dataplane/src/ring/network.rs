@@ -1,4 +1,4 @@
-//! Sockets on the ring: accept, connect, receive, send, close.
+//! Connections on the ring: connect, receive, send, close.
 //!
 //! Owns the rules of a connection's life. A late completion of a closed connection is swallowed
 //! here, so the caller sees nothing but `Closed` after [`CoreRing::close`].
@@ -7,41 +7,23 @@
 //! times the CPU for answers of our size, measured).
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use io_uring::cqueue::buffer_select;
-use io_uring::types::{Fd, Timespec};
+use io_uring::types::Fd;
 use io_uring::{opcode, squeue};
 
-use super::completion::{Completion, ConnectionId, ListenerId, ReceiveEnd};
-use super::connection::{Connection, Listener, ReceiveState, Sending};
-use super::core_ring::{RECEIVE_GROUP, RawCompletion};
+use super::completion::{Completion, ConnectionId, ReceiveEnd};
+use super::connection::{Connection, ReceiveState, Sending};
+use super::core_ring::RawCompletion;
 use super::listener::{SocketAddress, open_socket, set_option};
+use super::setup::RECEIVE_GROUP;
 use super::user_data::{Key, Kind, UserData};
 use super::{CoreRing, RingError};
 use crate::buffer::{ReceivePool, ReceivedBuffer};
 
-/// A failed accept is tried again after this long: without it a process out of descriptors spins.
-static ACCEPT_RETRY: Timespec = Timespec::new().nsec(100_000_000);
-
 impl CoreRing {
-    /// Accepts connections from a listening socket until [`CoreRing::stop_listening`].
-    pub fn listen(&mut self, socket: TcpListener) -> Result<ListenerId, RingError> {
-        let key = self.listeners.insert(Listener { socket, closing: false })?;
-        self.arm_accept(key)?;
-        Ok(ListenerId(key))
-    }
-
-    /// Accepts no more; the socket closes. Connections stay.
-    pub fn stop_listening(&mut self, listener: ListenerId) -> Result<(), RingError> {
-        let Some(state) = self.listeners.find_mut(listener.0) else {
-            return Ok(());
-        };
-        state.closing = true;
-        self.cancel(UserData::pack(Kind::Accept, listener.0))
-    }
-
     /// Takes over a connected socket.
     pub fn adopt(&mut self, socket: OwnedFd) -> Result<ConnectionId, RingError> {
         let key = self.connections.insert(Connection::new(socket))?;
@@ -174,52 +156,6 @@ impl CoreRing {
         Ok(())
     }
 
-    pub(super) fn complete_accept(
-        &mut self,
-        key: Key,
-        raw: RawCompletion,
-    ) -> Result<Option<Completion>, RingError> {
-        let listener = ListenerId(key);
-        let accepted = raw.io_result().map(|_| {
-            // SAFETY: a successful accept gives a new descriptor that nobody else has.
-            unsafe { OwnedFd::from_raw_fd(raw.result) }
-        });
-        let state = self.listeners.find(key).expect("an accept ends first");
-        let closing = state.closing;
-        if !raw.more() && closing {
-            self.listeners.remove(key);
-        }
-        if closing {
-            return Ok(None);
-        }
-        match accepted {
-            Ok(socket) => {
-                if !raw.more() {
-                    self.arm_accept(key)?;
-                }
-                Ok(self.admit(listener, socket))
-            }
-            Err(error) => {
-                self.arm_accept_retry(key)?;
-                Ok(Some(Completion::AcceptFailed { listener, error }))
-            }
-        }
-    }
-
-    pub(super) fn complete_accept_retry(
-        &mut self,
-        key: Key,
-    ) -> Result<Option<Completion>, RingError> {
-        match self.listeners.find(key) {
-            Some(state) if state.closing => {
-                self.listeners.remove(key);
-            }
-            Some(_) => self.arm_accept(key)?,
-            None => {}
-        }
-        Ok(None)
-    }
-
     pub(super) fn complete_connect(&mut self, key: Key, raw: RawCompletion) -> Option<Completion> {
         let connection = ConnectionId(key);
         let state = self.connections.find_mut(key).expect("a connect is owned");
@@ -300,16 +236,6 @@ impl CoreRing {
         Ok(Some(Completion::Sent { connection, buffer, result: result.map(drop) }))
     }
 
-    fn admit(&mut self, listener: ListenerId, socket: OwnedFd) -> Option<Completion> {
-        if self.connections.is_full() {
-            self.metrics.accepts_refused_count += 1;
-            return None;
-        }
-        self.metrics.accepts_count += 1;
-        let key = self.connections.insert(Connection::new(socket)).expect("checked above");
-        Some(Completion::Accepted { listener, connection: ConnectionId(key) })
-    }
-
     fn received_buffer(&self, raw: RawCompletion) -> Option<ReceivedBuffer> {
         let index = buffer_select(raw.flags)?;
         let length_bytes = u32::try_from(raw.result).unwrap_or(0);
@@ -344,21 +270,6 @@ impl CoreRing {
         self.synthesised.push_back(Completion::Closed { connection });
     }
 
-    fn arm_accept(&mut self, key: Key) -> Result<(), RingError> {
-        let state = self.listeners.find(key).expect("armed while it exists");
-        let entry = opcode::AcceptMulti::new(Fd(state.socket.as_raw_fd()))
-            .flags(libc::SOCK_CLOEXEC)
-            .build();
-        // SAFETY: no pointers; the socket stays in the table until the accept has ended.
-        unsafe { self.push(&entry.user_data(UserData::pack(Kind::Accept, key).bits())) }
-    }
-
-    fn arm_accept_retry(&mut self, key: Key) -> Result<(), RingError> {
-        let entry = opcode::Timeout::new(&raw const ACCEPT_RETRY).build();
-        // SAFETY: the duration is a static.
-        unsafe { self.push(&entry.user_data(UserData::pack(Kind::AcceptRetry, key).bits())) }
-    }
-
     fn arm_receive(&mut self, connection: ConnectionId) -> Result<(), RingError> {
         let state = self.connections.find_mut(connection.0).expect("armed while it exists");
         state.receive = ReceiveState::Armed;
@@ -382,7 +293,7 @@ impl CoreRing {
         unsafe { self.push(&entry.user_data(UserData::pack(Kind::Send, key).bits())) }
     }
 
-    fn cancel(&mut self, target: UserData) -> Result<(), RingError> {
+    pub(super) fn cancel(&mut self, target: UserData) -> Result<(), RingError> {
         let entry = opcode::AsyncCancel::new(target.bits()).build();
         // SAFETY: no pointers.
         unsafe { self.push(&entry.user_data(UserData::pack(Kind::Cancel, Key::NONE).bits())) }

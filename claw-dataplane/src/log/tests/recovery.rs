@@ -18,7 +18,7 @@ use claw_core::log::{
 
 use super::super::{
     CommitStart, CommitTail, DeviceAddress, FileDeviceShape, FileStore, FlushMode, GroupCommit,
-    SegmentSupply,
+    SegmentSupply, format_streams, read_superblocks, write_superblock,
 };
 use super::{SEGMENT_BYTES, Stream, folder, ring_and_slots, url};
 
@@ -30,16 +30,9 @@ const LIVES_COUNT: u64 = 4;
 #[derive(Debug)]
 struct Broken(String);
 
-fn superblock(store: &FileStore) -> Superblock {
-    let shape = StoreShape { store_id: STORE_ID, shards_count: 1, segment_bytes: SEGMENT_BYTES };
-    match store.read_superblocks(0).unwrap() {
-        Some(copies) => Superblock::newest(&copies).unwrap(),
-        None => Superblock::format(shape, 0),
-    }
-}
-
 fn recover(store: &FileStore) -> Result<StreamTail, Broken> {
-    let mut recovery = StreamRecovery::new(superblock(store));
+    let superblocks = read_superblocks(store.path()).unwrap();
+    let mut recovery = StreamRecovery::new(superblocks[0].clone());
     for segment in store.segments(0).unwrap() {
         let bytes = fs::read(store.segment_path(0, segment)).unwrap();
         for found in SegmentScan::new(&bytes) {
@@ -73,7 +66,10 @@ fn check(
 fn start(folder: &Path, faults: &str, life: u64) -> Result<(Arc<FileStore>, StreamTail), Broken> {
     let faults = faults.replace("SEED", &life.to_string());
     let store = Arc::new(FileStore::open(url(folder, &faults), SEGMENT_BYTES).unwrap());
-    if store.segments(0).unwrap().is_empty() {
+    if store.streams().unwrap().is_empty() {
+        let shape =
+            StoreShape { store_id: STORE_ID, shards_count: 1, segment_bytes: SEGMENT_BYTES };
+        format_streams(store.path(), shape, 0..1).unwrap();
         for segment in 0..SEGMENTS_COUNT {
             store.create_segment(0, segment).unwrap();
         }
@@ -144,7 +140,7 @@ fn outlive_crashes(faults: &str, seed: u64) -> Result<u64, Broken> {
         let (store, tail) = start(folder.path(), faults, seed * LIVES_COUNT + life)?;
         check(&store, &tail, &acknowledged)?;
         let raised = tail.raise(1);
-        store.write_superblock(0, raised.offset(), &raised.encode()).unwrap();
+        write_superblock(store.path(), &raised).unwrap();
         acknowledged.extend(live(serve(&store, &tail), &raised, 20 + seed));
     }
     let store = FileStore::open(url(folder.path(), ""), SEGMENT_BYTES).unwrap();

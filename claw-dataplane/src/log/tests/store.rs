@@ -4,8 +4,6 @@ use std::fs::{self, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 
-use claw_common::limits::BLOCK_ALIGN_BYTES;
-
 use super::super::{CachePath, FileStore, FlushMode, LogError};
 use super::{SEGMENT_BYTES, folder, sectors, url};
 
@@ -55,22 +53,6 @@ fn segment_of_another_size_is_refused_with_the_reason() {
     OpenOptions::new().write(true).open(&path).unwrap().set_len(4096).unwrap();
     let error = store.open_segment(0, 0).unwrap_err();
     assert!(matches!(error, LogError::SegmentSize { found_bytes: 4096, .. }));
-}
-
-#[test]
-fn superblock_copies_are_written_where_asked_and_read_back() {
-    let folder = folder();
-    let store = open(folder.path());
-    assert_eq!(store.read_superblocks(3).unwrap(), None);
-    for copy in [0, 2] {
-        let letter = b'a' + u8::try_from(copy).unwrap();
-        store.write_superblock(3, copy * BLOCK_ALIGN_BYTES, &[letter; BLOCK_ALIGN_BYTES]).unwrap();
-    }
-    assert_eq!(store.streams().unwrap(), [3]);
-    drop(store);
-    let bytes = open(folder.path()).read_superblocks(3).unwrap().unwrap();
-    let firsts: Vec<u8> = bytes.chunks(BLOCK_ALIGN_BYTES).map(|copy| copy[0]).collect();
-    assert_eq!(firsts, [b'a', 0, b'c', 0]);
 }
 
 #[test]

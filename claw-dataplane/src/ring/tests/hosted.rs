@@ -15,7 +15,7 @@ use glommio::{LocalExecutorBuilder, Placement};
 
 use super::super::{
     Completion, CoreRing, GLOMMIO_IO_MEMORY_BYTES, GlommioHost, GlommioHostShape, HostSignal,
-    PostSource,
+    PostSource, RingAddress,
 };
 use super::{PATIENCE, loopback_listener, small_ring};
 
@@ -202,4 +202,52 @@ fn direct_flag_is_set_when_asked_for_by_flag() {
         assert_ne!(flags & libc::O_DSYNC, 0);
         file.close().await.unwrap();
     });
+}
+
+/// Where the doorbells of [`play`] stop.
+const LAST_PAYLOAD: u32 = 3_000;
+
+/// Answers every doorbell with the next number, up to the last; gives how often it slept.
+async fn play(
+    mine: mpsc::Sender<RingAddress>,
+    other: mpsc::Receiver<RingAddress>,
+    serve: Option<u32>,
+) -> u64 {
+    let mut ring = small_ring();
+    let shape = GlommioHostShape { spin: Duration::ZERO, ..GlommioHostShape::default() };
+    let mut host = GlommioHost::attach(&ring, shape).unwrap();
+    mine.send(ring.address().unwrap()).unwrap();
+    let peer = other.recv().unwrap();
+    if let Some(payload) = serve {
+        ring.doorbell(&peer, payload).unwrap();
+    }
+    let start = Instant::now();
+    loop {
+        host.turn(&mut ring).await.unwrap();
+        while let Some(completion) = ring.pop().unwrap() {
+            let Completion::Doorbell { payload, .. } = completion else {
+                panic!("unexpected {completion:?}");
+            };
+            if payload < LAST_PAYLOAD {
+                ring.doorbell(&peer, payload + 1).unwrap();
+                ring.turn().unwrap();
+            }
+            if payload + 1 >= LAST_PAYLOAD {
+                return ring.metrics().parks_count;
+            }
+        }
+        assert!(start.elapsed() < PATIENCE, "a doorbell was lost");
+    }
+}
+
+#[test]
+fn doorbells_between_two_executors_arrive_although_both_sleep() {
+    let (to_first, from_second) = mpsc::channel();
+    let (to_second, from_first) = mpsc::channel();
+    let other = thread::Builder::new()
+        .spawn(move || in_executor(async move || play(to_first, from_first, None).await))
+        .unwrap();
+    let parks_count = in_executor(async move || play(to_second, from_second, Some(1)).await);
+    other.join().unwrap();
+    assert!(parks_count > 0, "nobody ever slept");
 }

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use super::super::{Completion, ConnectionId, CoreRing, ReceiveEnd};
+use super::super::{Completion, ConnectionId, CoreRing, ReceiveEnd, RingShape};
 use super::{loopback_listener, next, ring_with_receive, small_ring};
 use crate::buffer::ReceiveShape;
 
@@ -345,4 +345,48 @@ fn ring_dropped_under_traffic_lets_go_of_everything() {
     };
     // The socket is closed, so the flood ends.
     client.join().unwrap();
+}
+
+#[test]
+fn connection_that_nobody_looked_at_is_closed_with_the_ring() {
+    let (socket, address) = loopback_listener();
+    let mut ring = small_ring();
+    ring.listen(socket).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    while ring.turn().unwrap() == 0 {
+        ring.wait(Duration::from_millis(10)).unwrap();
+    }
+    drop(ring);
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn a_thousand_connections_share_a_few_buffers() {
+    let connections_count = 1000;
+    let mut ring = CoreRing::new(RingShape {
+        connections_max: connections_count,
+        receive: ReceiveShape { buffers_count: 16, buffer_bytes: 256, resume_count: 4 },
+        ..RingShape::default()
+    })
+    .unwrap();
+    let (socket, address) = loopback_listener();
+    ring.listen(socket).unwrap();
+    let client = client_thread(move || {
+        let mut streams: Vec<_> =
+            (0..connections_count).map(|_| TcpStream::connect(address).unwrap()).collect();
+        for round in 0..5_u8 {
+            for stream in &mut streams {
+                stream.write_all(&[round; 300]).unwrap();
+            }
+            for stream in &mut streams {
+                let mut received = [0; 300];
+                stream.read_exact(&mut received).unwrap();
+                assert_eq!(received, [round; 300]);
+            }
+        }
+    });
+    Echo::new().run(&mut ring, connections_count);
+    client.join().unwrap();
+    assert_eq!(ring.receive_buffers_lent_count(), 16);
+    assert_eq!(ring.metrics().overflows_count, 0);
 }
