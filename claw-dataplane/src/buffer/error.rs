@@ -9,7 +9,8 @@ use std::io;
 pub enum BufferError {
     /// The kernel gave no memory.
     #[error(
-        "mapping {size_bytes} bytes for {purpose} failed; lower `memory` or free some on this machine"
+        "mapping {size_bytes} bytes for {purpose} failed; lower `memory` or free some on this \
+         machine"
     )]
     Map {
         /// What the memory was for.

@@ -47,7 +47,8 @@ pub enum LogError {
     Ring(#[from] RingError),
     /// A file has not the size of a segment.
     #[error(
-        "the segment {path} has {found_bytes} bytes and should have {expected_bytes}; was `segment_bytes` changed after the store was made?"
+        "the segment {path} has {found_bytes} bytes and should have {expected_bytes}; was \
+         `segment_bytes` changed after the store was made?"
     )]
     SegmentSize {
         /// The file.
@@ -59,7 +60,8 @@ pub enum LogError {
     },
     /// The device refused a block.
     #[error(
-        "writing block {sequence} of stream {stream} at {address} failed; nothing after it is durable"
+        "writing block {sequence} of stream {stream} at {address} failed; nothing after it is \
+         durable"
     )]
     WriteFailed {
         /// The stream.
@@ -74,7 +76,8 @@ pub enum LogError {
     },
     /// The device took a part of a block.
     #[error(
-        "writing block {sequence} of stream {stream} at {address} stopped after {written_bytes} of {size_bytes} bytes; is the device full?"
+        "writing block {sequence} of stream {stream} at {address} stopped after \
+         {written_bytes} of {size_bytes} bytes; is the device full?"
     )]
     WriteShort {
         /// The stream.

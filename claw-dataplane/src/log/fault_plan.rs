@@ -68,7 +68,8 @@ pub enum FaultPlanError {
     },
     /// Not a word of the plan.
     #[error(
-        "{part} is no fault; write eio-after=N, enospc-after=N, short-after=N, volatile-cache=SEED or no-flush"
+        "{part} is no fault; write eio-after=N, enospc-after=N, short-after=N, \
+         volatile-cache=SEED or no-flush"
     )]
     Unknown {
         /// The part.

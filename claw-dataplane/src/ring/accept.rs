@@ -1,8 +1,8 @@
 //! Listening sockets on the ring.
 //!
 //! Owns the multishot accept of each: armed until it is stopped, and tried again after a pause when
-//! it fails, so that a process out of file descriptors does not spin. Connections beyond the table's
-//! size are closed at once.
+//! it fails, so that a process out of file descriptors does not spin. Connections beyond the
+//! table's size are closed at once.
 //!
 //! Does not make sockets: see `listener`.
 

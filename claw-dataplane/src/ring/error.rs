@@ -39,7 +39,8 @@ pub enum RingError {
     PlaceWorkers(#[source] io::Error),
     /// The log arena could not be registered.
     #[error(
-        "registering {size_bytes} bytes of log buffers with io_uring failed; raise the memlock limit (LimitMEMLOCK=infinity, or ulimit -l)"
+        "registering {size_bytes} bytes of log buffers with io_uring failed; raise the \
+         memlock limit (LimitMEMLOCK=infinity, or ulimit -l)"
     )]
     RegisterArena {
         /// How much was to be pinned.
@@ -53,7 +54,8 @@ pub enum RingError {
     RegisterEventFd(#[source] io::Error),
     /// The receive pool could not be registered.
     #[error(
-        "registering the receive buffers with io_uring failed; raise the memlock limit (LimitMEMLOCK=infinity, or ulimit -l)"
+        "registering the receive buffers with io_uring failed; raise the memlock limit \
+         (LimitMEMLOCK=infinity, or ulimit -l)"
     )]
     RegisterReceivePool(#[source] io::Error),
     /// A socket for connecting could not be made.
