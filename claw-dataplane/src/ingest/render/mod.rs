@@ -4,6 +4,11 @@
 //! shards, [`pages`] answers the unsigned routes. A body is written first, since its length stands
 //! in the head; both go to the connection's send buffer, and nothing allocates once warm.
 
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "a context grows with the interface; callers keep it beside the request"
+)]
+
 pub mod list;
 pub mod pages;
 pub mod refusal;
@@ -89,7 +94,7 @@ impl Renderer {
     pub fn outcome(
         &mut self,
         out: &mut Vec<u8>,
-        context: ReplyContext,
+        context: &ReplyContext,
         encoded: &[u8],
         positions: &[Position],
     ) -> Result<u16, CodecError> {
@@ -112,7 +117,7 @@ impl Renderer {
     pub fn products(
         &mut self,
         out: &mut Vec<u8>,
-        context: ReplyContext,
+        context: &ReplyContext,
         pages: &[&[u8]],
         limit: u16,
     ) -> Result<u16, CodecError> {
@@ -123,7 +128,7 @@ impl Renderer {
     }
 
     /// Appends a problem of ingest or the node, and returns its status.
-    pub fn problem(&mut self, out: &mut Vec<u8>, context: ReplyContext, problem: &Problem) -> u16 {
+    pub fn problem(&mut self, out: &mut Vec<u8>, context: &ReplyContext, problem: &Problem) -> u16 {
         self.body.clear();
         refusal::write_problem(&mut self.body, problem);
         let status = problem.kind.status();
@@ -148,7 +153,7 @@ impl Renderer {
     fn write_outcome(
         &mut self,
         outcome: &Outcome<'_>,
-        context: ReplyContext,
+        context: &ReplyContext,
     ) -> (u16, Extra<'static>) {
         let body = &mut self.body;
         let made = |created| if created { 201 } else { 200 };
@@ -209,7 +214,7 @@ impl Renderer {
     }
 
     /// Appends head and body.
-    fn finish(&self, out: &mut Vec<u8>, context: ReplyContext, head: &Head<'_>) {
+    fn finish(&self, out: &mut Vec<u8>, context: &ReplyContext, head: &Head<'_>) {
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(status_line(head.status).as_bytes());
         if head.status != 204 {
@@ -232,7 +237,7 @@ impl Renderer {
         out.extend_from_slice(&self.body);
     }
 
-    fn write_origin(&self, out: &mut Vec<u8>, context: ReplyContext) {
+    fn write_origin(&self, out: &mut Vec<u8>, context: &ReplyContext) {
         let Some(origin) = context.origin.and_then(|n| self.origins.get(usize::from(n))) else {
             return;
         };

@@ -12,7 +12,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 impl Renderer {
     /// Answers `/v1/health`: the process lives and serves.
-    pub fn health(&mut self, out: &mut Vec<u8>, context: ReplyContext) -> u16 {
+    pub fn health(&mut self, out: &mut Vec<u8>, context: &ReplyContext) -> u16 {
         self.page(out, context, JSON, b"{\"status\":\"alive\"}")
     }
 
@@ -20,7 +20,7 @@ impl Renderer {
     pub fn ready(
         &mut self,
         out: &mut Vec<u8>,
-        context: ReplyContext,
+        context: &ReplyContext,
         why_not: Option<&str>,
     ) -> u16 {
         match why_not {
@@ -34,7 +34,7 @@ impl Renderer {
     pub fn metrics(
         &mut self,
         out: &mut Vec<u8>,
-        context: ReplyContext,
+        context: &ReplyContext,
         ingest: &IngestMetrics,
         others: &str,
     ) -> u16 {
@@ -46,13 +46,13 @@ impl Renderer {
     }
 
     /// Answers `/openapi.json`.
-    pub fn open_api(&mut self, out: &mut Vec<u8>, context: ReplyContext) -> u16 {
+    pub fn open_api(&mut self, out: &mut Vec<u8>, context: &ReplyContext) -> u16 {
         let text = describe_interface().to_string();
         self.page(out, context, JSON, text.as_bytes())
     }
 
     /// Answers `OPTIONS` of any path.
-    pub fn preflight(&mut self, out: &mut Vec<u8>, context: ReplyContext) -> u16 {
+    pub fn preflight(&mut self, out: &mut Vec<u8>, context: &ReplyContext) -> u16 {
         self.body.clear();
         let head = Head { extra: Extra::Preflight, ..Head::plain(204, JSON) };
         self.finish(out, context, &head);
@@ -62,7 +62,7 @@ impl Renderer {
     fn page(
         &mut self,
         out: &mut Vec<u8>,
-        context: ReplyContext,
+        context: &ReplyContext,
         content_type: &str,
         body: &[u8],
     ) -> u16 {
