@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 
 use claw_common::checksum::Digest;
-use claw_common::id::{Id, ShardId};
+use claw_common::id::ShardId;
 use claw_common::limits::BLOCK_ALIGN_BYTES;
 use claw_common::time::UnixMs;
 use claw_core::command::Request;
@@ -129,9 +129,9 @@ impl Lane {
         self.step(|shard, journal, effects| shard.tick(now_ms, journal, effects))
     }
 
-    /// Takes up some of the open work that recovery found, beyond `after`; returns where to go on.
-    pub fn resume(&mut self, after: Option<Id>, now_ms: UnixMs) -> Option<Id> {
-        self.step(|shard, journal, effects| shard.resume(after, now_ms, journal, effects))
+    /// Begins to take up the open work that recovery found; [`Lane::tick`] goes on with it.
+    pub fn resume(&mut self, now_ms: UnixMs) {
+        self.step(|shard, journal, effects| shard.resume(now_ms, journal, effects));
     }
 
     /// Whether there is something to write.

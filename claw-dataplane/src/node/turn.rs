@@ -89,15 +89,15 @@ impl Core {
         self.now_ms = self.clock.now_ms();
         for index in 0..self.lanes.len() {
             self.stream.refill(&mut self.lanes[index]);
-            let mut after = None;
+            assert!(self.make_room(index, CALL_BYTES_MAX)?, "a fresh slot has room");
+            self.lanes[index].resume(self.now_ms);
             loop {
                 while !self.make_room(index, CALL_BYTES_MAX)? {
                     // Nobody is served yet, so the thread may block for a write to end.
                     self.ring.wait(RESUME_WAIT)?;
                     self.reap()?;
                 }
-                after = self.lanes[index].resume(after, self.now_ms);
-                if after.is_none() {
+                if !self.lanes[index].tick(self.now_ms) {
                     break;
                 }
             }
