@@ -1,4 +1,8 @@
 //! The machine under test: a small world of shards, a bus between them, and their logs.
 
+mod events;
 mod expiry;
+mod random;
+mod refusals;
+mod several;
 mod world;

@@ -28,6 +28,10 @@ pub(super) const TINY: Capacities = Capacities {
     waiters: 4,
 };
 
+/// As small, but with room for reservations that wait for messages.
+pub(super) const ROOMY: Capacities =
+    Capacities { holds: 64, orders: 64, deduplication_bytes: 256 * 1024, ..TINY };
+
 /// One record of a log, owned.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
