@@ -81,7 +81,7 @@ pub(super) const SETTINGS: [Setting; 24] = [
         key: "shards",
         shape: Shape::Integer { min: 1, max: u64_of(SHARDS_MAX) },
         default: "1",
-        doc: "Owners of stock, one writer each. Decides where each SKU lives, so it cannot change.\n\
+        doc: "Owners of stock, one writer each. Decides where each SKU lives: it cannot change.\n\
               Usually one per core; lines of one shard are sold together in one decision.",
     },
     Setting {
@@ -89,8 +89,8 @@ pub(super) const SETTINGS: [Setting; 24] = [
         key: "profile",
         shape: Shape::Choice(&["development", "production"]),
         default: "\"development\"",
-        doc: "\"production\" warns about what is fine on a laptop only: little memory, private keys\n\
-              beside the node.",
+        doc: "\"production\" warns about what is fine on a laptop only: little memory,\n\
+              private keys beside the node.",
     },
     Setting {
         section: "node",

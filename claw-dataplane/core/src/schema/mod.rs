@@ -38,6 +38,8 @@ mod text;
 mod upcast;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use built_in::{BuiltIn, FieldValue};

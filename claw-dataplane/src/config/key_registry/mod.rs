@@ -23,6 +23,8 @@ use claw_common::id::parse_sku;
 use claw_common::limits::{KEY_NAME_BYTES_MAX, KEYS_MAX};
 use serde::{Deserialize, Serialize};
 
+use super::Profile;
+
 mod edit;
 #[cfg(test)]
 mod tests;
@@ -187,10 +189,18 @@ impl KeyRegistry {
         self.node_public_key
     }
 
-    /// Where private keys lie next to the registry: what a production node should not have.
-    pub fn private_files(&self) -> Vec<PathBuf> {
+    /// Private keys that lie beside the registry: fine for development, one line each where the
+    /// store is meant for production.
+    pub fn warnings(&self, profile: Profile) -> Vec<String> {
+        if profile == Profile::Development {
+            return Vec::new();
+        }
         let files = self.keys.iter().map(|key| self.folder.join(format!("{}.pem", key.name)));
-        files.filter(|path| path.exists()).collect()
+        let present = files.filter(|path| path.exists());
+        let say = |path: PathBuf| {
+            format!("{} is a private key the node does not need: move it away", path.display())
+        };
+        present.map(say).collect()
     }
 }
 
