@@ -161,3 +161,36 @@ fn messages_raise_the_version_vector_of_who_receives_them() {
     let seen = world.shards[at(home)].version_vector()[at(member)];
     assert_eq!(seen, world.shards[at(member)].sequence());
 }
+
+#[test]
+fn order_cancelled_after_a_crash_is_undone_also_where_it_had_been_asked_before() {
+    let mut world = World::new(3, ROOMY);
+    let skus = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let mut spread: Vec<&str> = Vec::new();
+    for sku in skus {
+        if spread.iter().all(|other| world.owner(other) != world.owner(sku)) {
+            spread.push(sku);
+        }
+    }
+    let [first, second, third] = spread[..] else { panic!("eight keys reach three shards") };
+    for sku in [first, second, third] {
+        world.stock(sku, eur(10), 1);
+    }
+    let mut buffer = lines(&[(first, 1), (second, 1), (third, 1)]);
+    let (home, identity) = (world.owner(first), world.fresh_identity());
+    world.decide(home, checkout(Basket::Items(buffer.lines()), None, 0), identity);
+    // Asked and granted by the second, asked of the third, which holds; its answer is lost.
+    for _ in 0..3 {
+        let flying = world.flying.pop_front().unwrap();
+        world.deliver(&flying);
+    }
+    let member = usize::from(world.owner(third).0);
+    assert_eq!(world.shards[member].audit().held, 1);
+    world.flying.clear();
+    world.crash();
+    world.advance(5_000);
+    world.deliver_all();
+    for sku in [first, second, third] {
+        assert_eq!(world.books(sku), (1, 0, 0), "{sku}");
+    }
+}
