@@ -8,8 +8,10 @@
 //! A verb is `XArgs` (what may be said) and `run(XArgs)` (what is done). Verbs do not call each
 //! other and hold no logic that a library user would miss.
 
+pub mod audit;
 pub mod init;
 pub mod keys;
+pub mod log;
 pub mod node;
 mod output;
 pub mod schema;
@@ -37,8 +39,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Audit(audit::AuditArgs),
     Init(init::InitArgs),
     Keys(keys::KeysArgs),
+    Log(log::LogArgs),
     Node(node::NodeArgs),
     Schema(schema::SchemaArgs),
     Sign(sign::SignArgs),
@@ -51,8 +55,10 @@ pub fn main() -> ExitCode {
     let level = env_logger::Env::new().filter_or("CLAW_LOG", "info");
     env_logger::Builder::from_env(level).format_target(false).init();
     let outcome = match verb {
+        Verb::Audit(args) => audit::run(&args),
         Verb::Init(args) => init::run(args),
         Verb::Keys(args) => keys::run(args),
+        Verb::Log(args) => log::run(args),
         Verb::Node(args) => node::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Sign(args) => sign::run(&args),

@@ -195,6 +195,11 @@ impl StreamLog {
         self.files.get(&segment).map_or_else(|| self.directory.clone(), |file| file.path.clone())
     }
 
+    /// The live segments' numbers.
+    pub fn segments(&self) -> impl Iterator<Item = u32> + '_ {
+        self.files.keys().copied().take_while(|&segment| !Self::archived(segment))
+    }
+
     /// Whether a segment number stands for an archived one.
     pub const fn archived(segment: u32) -> bool {
         segment >= ARCHIVED_FIRST

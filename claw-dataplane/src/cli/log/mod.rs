@@ -1,0 +1,145 @@
+//! `claw log`: what is in a store's log, read in place, also while a node runs.
+//!
+//! Owns the arguments. Each sub-verb is a file; [`source`] opens the store, [`render`] makes an
+//! event readable. Nothing here changes a store.
+
+mod render;
+mod show;
+pub(super) mod source;
+mod stats;
+mod tail;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+/// Read a store's log.
+#[derive(Args, Debug)]
+pub struct LogArgs {
+    #[command(subcommand)]
+    verb: LogVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum LogVerb {
+    Show(ShowArgs),
+    Tail(TailArgs),
+    Verify(VerifyArgs),
+    Stats(StatsArgs),
+}
+
+/// Print records, each shard in its order.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  claw log show --store shop
+  claw log show --store shop --shard 0 --from 100 --to 120 --vectors
+  claw log show --store shop --kind hold-granted --json | jq .fields.items")]
+struct ShowArgs {
+    /// The store's folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    store: PathBuf,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// Print the newest records.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  claw log tail --store shop
+  claw log tail --store shop --follow --kind order-placed
+
+Follows what is durable: a record is printed once a later block says that its block is.")]
+struct TailArgs {
+    /// The store's folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    store: PathBuf,
+    /// How many records of each shard to begin with
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    count: u64,
+    /// Go on with what a running node appends
+    #[arg(short, long)]
+    follow: bool,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// Check every block: chains, checksums, sequences, and that every event can be read.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  claw log verify --store shop
+  claw log verify --store shop --json | jq .whole
+
+Exit code 0 when all is whole, 1 with the first damage named.")]
+struct VerifyArgs {
+    /// The store's folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    store: PathBuf,
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Count what is in the log.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  claw log stats --store shop
+  claw log stats --store shop --json | jq .kinds")]
+struct StatsArgs {
+    /// The store's folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    store: PathBuf,
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which records.
+#[derive(Args, Clone, Debug, Default)]
+struct Filter {
+    /// Only this shard's
+    #[arg(long, value_name = "N")]
+    shard: Option<u16>,
+    /// From this sequence on
+    #[arg(long, value_name = "SEQ")]
+    from: Option<u64>,
+    /// Up to this sequence
+    #[arg(long, value_name = "SEQ")]
+    to: Option<u64>,
+    /// Only this kind of event, such as hold-granted
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+}
+
+/// How records are printed.
+#[derive(Args, Clone, Copy, Debug, Default)]
+struct Form {
+    /// One JSON object for each record
+    #[arg(long)]
+    json: bool,
+    /// Add each record's version vector
+    #[arg(long)]
+    vectors: bool,
+}
+
+/// Runs the sub-verb.
+pub fn run(args: LogArgs) -> anyhow::Result<ExitCode> {
+    match args.verb {
+        LogVerb::Show(args) => show::run(&args),
+        LogVerb::Tail(args) => tail::run(&args),
+        LogVerb::Verify(args) => verify::run(&args),
+        LogVerb::Stats(args) => stats::run(&args),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,186 @@
+//! One record as one line, for people or for programs.
+//!
+//! ```text
+//!  0:41 2026-01-02T03:04:05.678Z hold-granted sku=A ... key=2/hmac-sha256
+//!  |  |                          |            |         who signed (none for the node itself)
+//!  |  sequence                   kind         fields, by the core's names
+//!  shard
+//! ```
+//! An event that this program cannot decode is shown by its size, never left out.
+
+use claw_common::time::Hlc;
+use claw_core::log::{BlockView, RecordView};
+use claw_core::shard::event::{Event, EventKind, FieldValue};
+use serde_json::{Value, json};
+
+use super::Form;
+
+/// The record as one line without its end.
+pub(super) fn line(form: Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
+    if form.json { object(form, block, record).to_string() } else { text(form, block, record) }
+}
+
+/// The kind's name, or its number where it is of a later program.
+pub(super) fn kind_name(code: u16) -> String {
+    EventKind::from_code(code).map_or_else(|| format!("kind-{code}"), |kind| kind.name().to_owned())
+}
+
+fn text(form: Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
+    let header = record.header;
+    let at = time(header.now_ms.get());
+    let kind = kind_name(header.kind.get());
+    let mut words = vec![format!("{}:{} {at} {kind}", record.shard, record.sequence)];
+    match fields(record) {
+        Ok(fields) => {
+            words.extend(fields.iter().map(|(name, value)| format!("{name}={}", plain(value))));
+        }
+        Err(error) => words.push(format!("({} bytes: {error})", record.event.len())),
+    }
+    if !record.extra.is_empty() {
+        words.push(format!("extra={}", String::from_utf8_lossy(record.extra)));
+    }
+    if header.key.get() != 0 {
+        words.push(format!("key={}/{}", header.key.get(), auth_name(header.auth_mode.get())));
+    }
+    if form.vectors {
+        words.push(format!("vector={}", vector(block, record)));
+    }
+    words.join(" ")
+}
+
+fn object(form: Form, block: &BlockView<'_>, record: &RecordView<'_>) -> Value {
+    let header = record.header;
+    let mut object = json!({
+        "shard": record.shard.0,
+        "sequence": record.sequence,
+        "at": time(header.now_ms.get()),
+        "kind": kind_name(header.kind.get()),
+        "event_version": header.event_version.get(),
+        "schema_version": header.schema_version.get(),
+        "stream": block.header().stream.get(),
+        "block": block.stream_sequence(),
+        "accepted_at": time(Hlc(header.accepted_hlc.get()).unix_ms()),
+        "hlc": header.hlc.get(),
+        "key": header.key.get(),
+        "auth_mode": auth_name(header.auth_mode.get()),
+        "command": hex(&header.command),
+        "event_bytes": record.event.len(),
+        "answer_bytes": record.answer.len(),
+        "evidence_bytes": record.evidence.len(),
+    });
+    match fields(record) {
+        Ok(fields) => {
+            let named = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+            object["fields"] = Value::Object(named.collect());
+        }
+        Err(error) => object["undecodable"] = error.into(),
+    }
+    if !record.extra.is_empty() {
+        object["extra"] = canonical(&String::from_utf8_lossy(record.extra));
+    }
+    if form.vectors {
+        object["vector"] = vector(block, record);
+    }
+    object
+}
+
+/// The event's fields in the order of its payload.
+fn fields(record: &RecordView<'_>) -> Result<Vec<(&'static str, Value)>, String> {
+    let header = record.header;
+    let event = Event::decode(header.kind.get(), header.event_version.get(), record.event);
+    let event = event.map_err(|error| error.to_string())?;
+    let mut fields = Vec::new();
+    event.fields(&mut |name, value| fields.push((name, field(&value))));
+    Ok(fields)
+}
+
+fn field(value: &FieldValue<'_>) -> Value {
+    match *value {
+        FieldValue::Flag(flag) => flag.into(),
+        FieldValue::Id(id) => id.to_string().into(),
+        FieldValue::Json(text) => canonical(text),
+        FieldValue::Lines(lines) => lines
+            .iter()
+            .map(|line| {
+                json!({
+                    "sku": line.sku,
+                    "quantity": line.quantity,
+                    "unit_price": line.unit_price,
+                })
+            })
+            .collect(),
+        FieldValue::Money(money) => {
+            json!({ "amount": money.amount, "currency": money.currency.as_str() })
+        }
+        FieldValue::Signed(number) => number.into(),
+        FieldValue::Text(text) => text.into(),
+        FieldValue::Time(unix_ms) => time(unix_ms).into(),
+        FieldValue::Unsigned(number) => number.into(),
+        FieldValue::Bytes(bytes) => hex(bytes).into(),
+        FieldValue::Currency(currency) => currency.as_str().into(),
+    }
+}
+
+/// What was stored as JSON stays JSON; anything else is shown as text.
+fn canonical(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// A value on a line: words bare, lines as `SKUxN@price`, the rest as JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) if !text.is_empty() && !text.contains([' ', '"', '=']) => text.clone(),
+        Value::Array(lines) if lines.iter().all(|line| line["sku"].is_string()) => {
+            let line = |line: &Value| {
+                let sku = line["sku"].as_str().unwrap_or_default();
+                format!("{sku}x{}@{}", line["quantity"], line["unit_price"])
+            };
+            lines.iter().map(line).collect::<Vec<_>>().join(",")
+        }
+        Value::Object(money) if money.contains_key("currency") => {
+            format!("{}{}", money["amount"], money["currency"].as_str().unwrap_or_default())
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What the record had seen: its block's vector, what it saw beyond, and itself.
+fn vector(block: &BlockView<'_>, record: &RecordView<'_>) -> Value {
+    let mut vector: Vec<u64> = block.vector().collect();
+    let mut raise = |shard: u16, sequence: u64| {
+        if let Some(entry) = vector.get_mut(usize::from(shard)) {
+            *entry = sequence.max(*entry);
+        }
+    };
+    for earlier in block.records().take_while(|earlier| earlier.sequence <= record.sequence) {
+        if let Some((shard, sequence)) = earlier.seen() {
+            raise(shard.0, sequence);
+        }
+    }
+    raise(record.shard.0, record.sequence);
+    vector.into()
+}
+
+fn auth_name(mode: u16) -> &'static str {
+    match mode {
+        0 => "node",
+        1 => "ed25519",
+        2 => "hmac-sha256",
+        3 => "token",
+        _ => "unknown",
+    }
+}
+
+/// RFC 3339 with milliseconds; the bare number where no calendar reaches.
+fn time(unix_ms: u64) -> String {
+    let stamp = i64::try_from(unix_ms).ok().map(jiff::Timestamp::from_millisecond);
+    match stamp {
+        Some(Ok(stamp)) => format!("{stamp:.3}"),
+        _ => unix_ms.to_string(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).expect("four bits");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
