@@ -12,6 +12,7 @@
 pub mod auth;
 pub mod decode;
 pub mod http;
+pub mod limits;
 pub mod metrics;
 pub mod problem;
 pub mod render;
