@@ -10,6 +10,7 @@ one `Name: value` per line. Deliberately does not send the request: the test doe
 
 import argparse
 import base64
+import hashlib
 import pathlib
 import sys
 import uuid
@@ -48,6 +49,8 @@ def main():
     if "?" in options.url:
         covered.append("@query")
     if body:
+        digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        headers["Content-Digest"] = f"sha-256=:{digest}:"
         headers["Content-Type"] = "application/json"
         covered.append("content-digest")
     if options.method in ("POST", "PUT", "DELETE"):
@@ -60,9 +63,8 @@ def main():
         key_resolver=FileKey(options.key_file),
     )
     request = requests.Request(options.method, options.url, data=body, headers=headers).prepare()
-    signer.sign(request, key_id=options.keyid, covered_component_ids=covered)
-    if body:
-        headers["Content-Digest"] = "made by the signer"
+    signer.sign(request, key_id=options.keyid, covered_component_ids=covered,
+                use_existing_digest=True)
     for name in [*headers, "Signature-Input", "Signature"]:
         sys.stdout.write(f"{name}: {request.headers[name]}\n")
 

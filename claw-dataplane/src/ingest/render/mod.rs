@@ -18,6 +18,8 @@ pub mod views;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Borrow;
+
 use claw_common::id::Position;
 use claw_core::codec::{CodecError, Decode as _, Reader};
 use claw_core::outcome::{OrderState, Outcome};
@@ -45,7 +47,7 @@ pub struct ReplyContext {
 /// Seconds to wait before a momentary refusal is worth a retry.
 const RETRY_AFTER_S: u32 = 1;
 
-/// Writes answers; keeps its buffer.
+/// Writes answers; keeps its buffer. Contexts are taken by value or by reference.
 #[derive(Debug, Default)]
 pub struct Renderer {
     body: Vec<u8>,
@@ -94,10 +96,11 @@ impl Renderer {
     pub fn outcome(
         &mut self,
         out: &mut Vec<u8>,
-        context: &ReplyContext,
+        context: impl Borrow<ReplyContext>,
         encoded: &[u8],
         positions: &[Position],
     ) -> Result<u16, CodecError> {
+        let context = context.borrow();
         let outcome = Outcome::decode(&mut Reader::new(encoded))?;
         self.body.clear();
         let (status, extra) = self.write_outcome(&outcome, context);
@@ -117,10 +120,11 @@ impl Renderer {
     pub fn products(
         &mut self,
         out: &mut Vec<u8>,
-        context: &ReplyContext,
+        context: impl Borrow<ReplyContext>,
         pages: &[&[u8]],
         limit: u16,
     ) -> Result<u16, CodecError> {
+        let context = context.borrow();
         self.body.clear();
         list::write_products(&mut self.body, pages, limit)?;
         self.finish(out, context, &Head::plain(200, JSON));
@@ -128,7 +132,13 @@ impl Renderer {
     }
 
     /// Appends a problem of ingest or the node, and returns its status.
-    pub fn problem(&mut self, out: &mut Vec<u8>, context: &ReplyContext, problem: &Problem) -> u16 {
+    pub fn problem(
+        &mut self,
+        out: &mut Vec<u8>,
+        context: impl Borrow<ReplyContext>,
+        problem: &Problem,
+    ) -> u16 {
+        let context = context.borrow();
         self.body.clear();
         refusal::write_problem(&mut self.body, problem);
         let status = problem.kind.status();
