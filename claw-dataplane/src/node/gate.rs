@@ -126,17 +126,17 @@ impl Gate {
         shared: &Shared,
     ) {
         let status = match route {
-            Route::Health => self.renderer.health(out, *context),
+            Route::Health => self.renderer.health(out, context),
             Route::Ready => {
                 let why_not = (!shared.ready()).then_some("the node is starting or stopping");
-                self.renderer.ready(out, *context, why_not)
+                self.renderer.ready(out, context, why_not)
             }
             Route::Metrics => {
                 let (ingest, others) = shared.gather_metrics();
-                self.renderer.metrics(out, *context, &ingest, &others)
+                self.renderer.metrics(out, context, &ingest, &others)
             }
-            Route::OpenApi => self.renderer.open_api(out, *context),
-            _ => self.renderer.preflight(out, *context),
+            Route::OpenApi => self.renderer.open_api(out, context),
+            _ => self.renderer.preflight(out, context),
         };
         self.metrics.answered(context.route, status);
     }
@@ -152,7 +152,7 @@ impl Gate {
         let (renderer, metrics) = (&mut self.renderer, &mut self.metrics);
         metrics.refused(problem.kind);
         peer.answers.complete(ticket, &mut peer.send, |out| {
-            let status = renderer.problem(out, *context, problem);
+            let status = renderer.problem(out, context, problem);
             metrics.answered(context.route, status);
         });
     }
@@ -167,7 +167,7 @@ impl Gate {
     ) {
         let status = self
             .renderer
-            .outcome(out, *context, outcome, &[position])
+            .outcome(out, context, outcome, &[position])
             .expect("encoded by a shard of this version");
         self.metrics.answered(context.route, status);
     }
@@ -183,7 +183,7 @@ impl Gate {
         let pages: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
         let status = self
             .renderer
-            .products(out, *context, &pages, limit)
+            .products(out, context, &pages, limit)
             .expect("encoded by shards of this version");
         self.metrics.answered(context.route, status);
     }
