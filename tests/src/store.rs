@@ -20,7 +20,10 @@ impl Store {
     /// # Panics
     /// When `claw init` refuses.
     pub fn create(template: &str) -> Self {
-        let folder = tempfile::tempdir_in(program::scratch_folder()).expect("there is room");
+        let folder = tempfile::Builder::new()
+            .prefix("store-")
+            .tempdir_in(program::scratch_folder())
+            .expect("there is room");
         let mut init = program::claw();
         init.args(["init", "store", &format!("--template={template}")]).current_dir(folder.path());
         let output = init.output().expect("claw starts");
