@@ -27,7 +27,7 @@ pub fn blake3(bytes: &[u8]) -> Digest {
     *::blake3::hash(bytes).as_bytes()
 }
 
-/// [`blake3`] of `parts` one after the other.
+/// BLAKE3 of `parts` one after the other.
 pub fn blake3_parts(parts: &[&[u8]]) -> Digest {
     let mut hasher = ::blake3::Hasher::new();
     for part in parts {

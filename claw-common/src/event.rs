@@ -103,7 +103,7 @@ pub struct RecordHeader {
     pub payload_bytes: U32,
     /// Evidence, bytes: for ed25519 the 64-byte signature and the signature base it covers.
     pub evidence_bytes: U32,
-    /// [`EventKind`] as a number.
+    /// Which event, as a number the core gives it.
     pub kind: U16,
     /// Version of the event type the payload was written with.
     pub event_version: U16,
@@ -111,7 +111,7 @@ pub struct RecordHeader {
     pub schema_version: U32,
     /// The signing key's number in the key registry; 0 for events the node itself decides.
     pub key: U32,
-    /// [`AuthMode`] as a number.
+    /// How the request was authenticated, as a number.
     pub auth_mode: U16,
     /// The shard of which this record saw more than its block, or [`SEEN_NOTHING_MORE`].
     pub seen_shard: U16,

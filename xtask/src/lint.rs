@@ -43,7 +43,7 @@ pub(crate) fn clippy() -> Result<()> {
 fn documentation() -> Result<()> {
     Task::cargo("mend the link named above")
         .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
-        .env("RUSTDOCFLAGS", "-D warnings")
+        .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links")
         .run()
 }
 

@@ -26,7 +26,7 @@ pub enum ConfigError {
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What is wrong: "unknown key `lisen` in [node]".
+    /// What is wrong: "unknown key `lisen` in `[node]`".
     pub reason: String,
     /// Where: "store.toml:4", "environment `CLAW_NODE_LISTEN`", "`--listen`".
     pub place: String,

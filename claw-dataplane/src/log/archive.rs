@@ -1,7 +1,7 @@
 //! The archive: sealed segments that every snapshot covers, copied, checked, then given free.
 //!
 //! ```text
-//!  live, covered --copy--> archive (flushed, compared) --superblock--> archived --superblock--> free
+//!  live, covered -copy-> archive (flushed, compared) -superblock-> archived -superblock-> free
 //! ```
 //! Owns the order, which makes a crash at any point harmless: a segment is given free only when the
 //! superblock that says so is durable, and that only after its copy is. With [`Retention::Discard`]

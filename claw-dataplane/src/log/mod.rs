@@ -5,9 +5,9 @@
 //! watermark; [`FaultDevice`] misbehaves on purpose. What the bytes mean is in `claw_core::log`.
 //!
 //! The reading side: [`StoreLog`] maps and judges what the devices wrote, also beside a running
-//! node; [`recover`] opens a store and rebuilds its shards; [`write_snapshot`] shortens that; and
-//! [`archive`] makes room. It knows files only through their names, and takes no part in writing
-//! blocks.
+//! node; [`fn@recover`] opens a store and rebuilds its shards; [`write_snapshot`] shortens that;
+//! and [`fn@archive`] makes room. It knows files only through their names, and takes no part in
+//! writing blocks.
 
 mod archive;
 mod commit;

@@ -1,7 +1,8 @@
 //! Reading a store's log in place: segments and archive mapped, blocks judged and merged.
 //!
 //! Owns the maps. [`StoreLog::read`] scans every block once and applies the rules of
-//! `claw_core::log`; [`StoreLog::replay`] then walks the records of every shard in order, without copies.
+//! `claw_core::log`; [`StoreLog::replay`] then walks the records of every shard in order, without
+//! copies.
 //!
 //! Works beside a running node: what the node writes meanwhile is simply not seen, a block it has
 //! not finished ends the stream, and a scan that raced with it is repeated. Only what is durable on

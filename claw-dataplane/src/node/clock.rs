@@ -1,10 +1,10 @@
 //! The node's clock: UTC anchored to the monotonic clock.
 //!
-//! The core gets time as input; this is where it comes from. The system's UTC may jump (an operator,
-//! a bad time server); holds must not expire because of it. So UTC is read once, carried on by the
-//! monotonic clock, and compared now and then: small drift is followed by slewing, a jump beyond
-//! [`JUMP_MS_MAX`] stops expiry and raises an alarm until the clocks agree again.
-//! Does not decide what expires.
+//! The core gets time as input; this is where it comes from. The system's UTC may jump (an
+//! operator, a bad time server); holds must not expire because of it. So UTC is read once, carried
+//! on by the monotonic clock, and compared now and then: small drift is followed by slewing, a jump
+//! beyond [`JUMP_MS_MAX`] stops expiry and raises an alarm until the clocks agree again. Does not
+//! decide what expires.
 
 use claw_common::time::UnixMs;
 

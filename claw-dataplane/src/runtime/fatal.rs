@@ -2,7 +2,8 @@
 //!
 //! A panic would stop one core and leave its siblings serving half a store, so every such stop goes
 //! through [`fatal`]: one line on standard error and a stable exit code. Nothing acknowledged is
-//! lost by it: what was acknowledged is durable, what was not is recovered or cut at the next start.
+//! lost by it: what was acknowledged is durable, what was not is recovered or cut at the next
+//! start.
 
 use std::io::Write as _;
 

@@ -7,8 +7,10 @@
 
 use std::fmt;
 
+use claw_common::id::Id;
 use serde::Serialize;
 
+use super::answer::OrderState;
 use super::ledger::Ledger;
 use super::scenario::Scenario;
 use super::setup::{Books, CouponState, ProductState};
@@ -59,6 +61,8 @@ pub struct Audit {
     pub uncertain: u64,
     /// Units promised beyond what there was; the number that must be 0.
     pub oversold: u64,
+    /// Placed orders that were read back.
+    pub orders_checked: usize,
     /// How many things are wrong.
     pub findings_count: usize,
     /// The first of them.
@@ -92,6 +96,8 @@ pub struct Evidence<'a> {
     pub ledger: &'a Ledger,
     /// Units that must still be held, by product.
     pub held_at_least: &'a [u64],
+    /// Placed orders that were read back, and where they stand now.
+    pub orders: &'a [(Id, Option<OrderState>)],
     /// Who else may have been shopping.
     pub company: Company,
 }
@@ -104,6 +110,13 @@ pub fn audit(evidence: &Evidence<'_>) -> Audit {
     }
     for index in 0..evidence.scenario.coupons.len() {
         audit_coupon(&mut audit, evidence, index);
+    }
+    audit.orders_checked = evidence.orders.len();
+    for (order, state) in evidence.orders {
+        if *state != Some(OrderState::Placed) {
+            let what = format!("acknowledged as placed, the node says {state:?}");
+            audit.find(&format!("order {order}"), what);
+        }
     }
     audit
 }
@@ -216,6 +229,7 @@ mod tests {
         after: Books,
         ledger: Ledger,
         held_at_least: Vec<u64>,
+        orders: Vec<(Id, Option<OrderState>)>,
     }
 
     /// Three of ten sold and two held, all of it told to shoppers.
@@ -235,13 +249,14 @@ mod tests {
         let mut ledger = Ledger::new(1, 1);
         let mut lines = Lines::default();
         lines.push(Line { product: 0, quantity: 3 });
-        ledger.place(&lines, Some(0));
+        ledger.place(Id::default(), &lines, Some(0));
         Case {
             before: Books { products: vec![state(0, 0, 10)], coupons: coupon(0) },
             after: Books { products: vec![state(2, 3, 5)], coupons: coupon(1) },
             scenario,
             ledger,
             held_at_least: vec![2],
+            orders: vec![(Id::default(), Some(OrderState::Placed))],
         }
     }
 
@@ -252,6 +267,7 @@ mod tests {
             after: &case.after,
             ledger: &case.ledger,
             held_at_least: &case.held_at_least,
+            orders: &case.orders,
             company,
         })
     }
@@ -267,7 +283,7 @@ mod tests {
     #[test]
     fn every_cheat_is_found() {
         type Cheat = fn(&mut Case);
-        let cheats: [(Cheat, &str); 9] = [
+        let cheats: [(Cheat, &str); 11] = [
             (|case| case.after.products[0].available += 1, "is not available 6"),
             (|case| case.after.products[0].on_hand += 1, "on hand 8"),
             (|case| case.after.products[0].available = -5, "negative"),
@@ -275,6 +291,8 @@ mod tests {
             (|case| case.ledger.sold[0] = 2, "the node sold 3 units"),
             (|case| case.held_at_least[0] = 3, "3 units are in live holds"),
             (|case| case.after.products[0].sku.clear(), "does not know it any more"),
+            (|case| case.orders[0].1 = None, "the node says None"),
+            (|case| case.orders[0].1 = Some(OrderState::Underway), "the node says Some(Underway)"),
             (|case| case.after.coupons[0].uses = 3, "used 3 times of at most 2"),
             (|case| case.ledger.coupon_uses[0] = 2, "2 orders used it"),
         ];

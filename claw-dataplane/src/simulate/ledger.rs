@@ -8,11 +8,15 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use claw_common::id::Id;
 use claw_common::time::UnixMs;
 
 /// Abandoned holds remembered at once. Beyond it the oldest promise is forgotten, which makes the
 /// check of held stock weaker, never wrong.
 const ABANDONED_MAX: usize = 4_000_000;
+
+/// Placed orders remembered to be read back.
+const ORDERS_SAMPLED_MAX: usize = 1000;
 
 /// Lines of one hold, cart or order that a shopper makes.
 pub const LINES_MAX: usize = 8;
@@ -71,6 +75,10 @@ pub struct Ledger {
     pub coupon_uncertain: Vec<u64>,
     /// Orders placed.
     pub orders_placed: u64,
+    /// Every n-th of them, to be read back.
+    pub orders_sampled: Vec<Id>,
+    /// That n; a power of two.
+    pub orders_stride: u64,
     /// Orders cancelled, by reason.
     pub orders_cancelled: BTreeMap<String, u64>,
     /// Resent commands that got the first answer again.
@@ -94,6 +102,8 @@ impl Ledger {
             coupon_uses: vec![0; coupons_count],
             coupon_uncertain: vec![0; coupons_count],
             orders_placed: 0,
+            orders_sampled: Vec::new(),
+            orders_stride: 1,
             orders_cancelled: BTreeMap::new(),
             replays_same: 0,
             replays_different: 0,
@@ -104,7 +114,8 @@ impl Ledger {
     }
 
     /// An order is placed.
-    pub fn place(&mut self, lines: &Lines, coupon: Option<usize>) {
+    pub fn place(&mut self, order: Id, lines: &Lines, coupon: Option<usize>) {
+        self.sample(order);
         self.orders_placed += 1;
         for line in lines {
             self.sold[line.product as usize] += u64::from(line.quantity);
@@ -112,6 +123,25 @@ impl Ledger {
         if let Some(coupon) = coupon {
             self.coupon_uses[coupon] += 1;
         }
+    }
+
+    /// Keeps orders evenly spread over the run, however many there will be.
+    fn sample(&mut self, order: Id) {
+        if !self.orders_placed.is_multiple_of(self.orders_stride) {
+            return;
+        }
+        if self.orders_sampled.len() == ORDERS_SAMPLED_MAX {
+            let mut keep = false;
+            self.orders_sampled.retain(|_| {
+                keep = !keep;
+                keep
+            });
+            self.orders_stride *= 2;
+            if !self.orders_placed.is_multiple_of(self.orders_stride) {
+                return;
+            }
+        }
+        self.orders_sampled.push(order);
     }
 
     /// An order is cancelled; its stock is back.
@@ -186,6 +216,23 @@ mod tests {
         let mut lines = lines(3, 1);
         lines.push(Line { product: 3, quantity: 9 });
         assert_eq!(lines.iter().count(), 1);
+    }
+
+    #[test]
+    fn sample_of_orders_is_bounded_and_spread_over_the_run() {
+        let mut ledger = Ledger::new(1, 0);
+        for number in 0..10_000_u64 {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&number.to_le_bytes());
+            ledger.place(Id(id), &lines(0, 1), None);
+        }
+        assert_eq!(ledger.orders_stride, 16);
+        let numbers: Vec<u64> = ledger
+            .orders_sampled
+            .iter()
+            .map(|id| u64::from_le_bytes(id.0[..8].try_into().unwrap()))
+            .collect();
+        assert_eq!(numbers, (0..10_000).step_by(16).collect::<Vec<_>>());
     }
 
     #[test]

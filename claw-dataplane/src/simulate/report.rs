@@ -304,8 +304,8 @@ impl Report {
         )?;
         writeln!(
             out,
-            "sold in this run {}; acknowledged to shoppers {}, answers lost {}",
-            found.sold_in_run, found.acknowledged, found.uncertain
+            "sold in this run {}; acknowledged to shoppers {}, answers lost {}; {} orders read back",
+            found.sold_in_run, found.acknowledged, found.uncertain, found.orders_checked
         )?;
         for finding in &found.findings {
             writeln!(out, "  {finding}")?;

@@ -7,8 +7,10 @@ use std::net::{SocketAddr, SocketAddrV4, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use claw_common::id::Id;
 use claw_sdk::Signer;
 
+use super::answer::OrderState;
 use super::audit::{Company, Evidence, audit};
 use super::client::engine::{Engine, RunResult};
 use super::client::{ClientError, Options, system};
@@ -123,6 +125,7 @@ pub fn run(options: &RunOptions, progress: &mut Progress) -> Result<Report, RunE
         after: &after.books,
         ledger: &result.ledger,
         held_at_least: &held_at_least,
+        orders: &after.orders,
         company,
     });
     if let Some(node) = node {
@@ -154,6 +157,7 @@ impl Drop for Placement {
 
 struct ReadBack {
     books: Books,
+    orders: Vec<(Id, Option<OrderState>)>,
     /// When the last of them was read.
     read_ms: u64,
 }
@@ -177,7 +181,11 @@ fn shop(
     let books = operator.books(scenario)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let read_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    Ok((result, before, ReadBack { books, read_ms }))
+    let mut orders = Vec::new();
+    for &order in &result.ledger.orders_sampled {
+        orders.push((order, operator.order(order)?));
+    }
+    Ok((result, before, ReadBack { books, orders, read_ms }))
 }
 
 /// The node was placed by somebody else; the last core is the one it is least likely to use.

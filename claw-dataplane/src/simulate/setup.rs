@@ -6,9 +6,11 @@
 
 use std::fmt::Write as _;
 
+use claw_common::id::Id;
 use claw_sdk::{Client, Response, Signer};
 use serde::Deserialize;
 
+use super::answer::{self, OrderState};
 use super::scenario::{Coupon, Product, Scenario};
 
 /// A product as the node reports it.
@@ -123,6 +125,17 @@ impl Clerk {
         let response = self.ask("GET", &target, "")?;
         match response.status {
             200 => read(&target, &response).map(Some),
+            404 => Ok(None),
+            _ => Err(refusal("GET", &target, &response)),
+        }
+    }
+
+    /// Reads where an order stands; `None` when there is none.
+    pub fn order(&mut self, order: Id) -> Result<Option<OrderState>, SetupError> {
+        let target = format!("/v1/orders/{order}");
+        let response = self.ask("GET", &target, "")?;
+        match response.status {
+            200 => Ok(answer::order(&response.body).map(|seen| seen.state)),
             404 => Ok(None),
             _ => Err(refusal("GET", &target, &response)),
         }

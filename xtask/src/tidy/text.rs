@@ -41,8 +41,12 @@ pub(super) fn columns(tree: &Tree) -> Vec<Finding> {
             {
                 table_indent = None;
             }
-            // An address cannot be broken, and a row of a table reads best as one.
-            let row = table_indent.is_some() || (of_tests(path) && line.contains('"'));
+            // What cannot be broken, or reads best whole: an address, a row of a table, a sentence
+            // somebody will search for as it was shown.
+            let row = table_indent.is_some()
+                || (of_tests(path) && line.contains('"'))
+                || line.contains(" = { ")
+                || line.trim_end_matches([',', ';', ')']).ends_with('"');
             let count = line.chars().count();
             if count > COLUMNS_MAX && !row && !line.contains("://") {
                 let what = format!("{count} columns: break the line at {COLUMNS_MAX}");
@@ -114,6 +118,14 @@ mod tests {
         let text = format!("#[rustfmt::skip]\nconst A: &[B] = &[\n    {row}\n];\n{row}\n");
         let found = columns(&Tree::of(&[("a.rs", &text)]));
         assert_eq!(found.iter().map(|one| one.line).collect::<Vec<_>>(), [5]);
+    }
+
+    #[test]
+    fn shown_sentence_may_be_wide_but_a_comment_may_not() {
+        let text = "x".repeat(101);
+        assert_eq!(columns(&Tree::of(&[("a.rs", &format!("    \"{text}\","))])), []);
+        assert_eq!(columns(&Tree::of(&[("a.toml", &format!("a = {{ b = \"{text}\" }}"))])), []);
+        assert_eq!(columns(&Tree::of(&[("a.rs", &format!("// {text}"))])).len(), 1);
     }
 
     #[test]

@@ -6,8 +6,8 @@
 //!   index  key -> place of its entry
 //! ```
 //! A byte-bounded FIFO, taken at boot. An entry younger than `DEDUPLICATION_WINDOW_MS` is never
-//! forgotten: when it would have to be, the command is refused (503). Older ones go when the room is
-//! needed; they are not state any more, so a hash of the state counts young entries only.
+//! forgotten: when it would have to be, the command is refused (503). Older ones go when the room
+//! is needed; they are not state any more, so a hash of the state counts young entries only.
 //!
 //! A command that other shards must decide too is *deciding* from its first event to its answer;
 //! room for the largest answer stays reserved for each.

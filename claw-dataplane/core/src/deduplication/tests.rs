@@ -62,7 +62,8 @@ proptest! {
                 let answer = vec![fill(*n); *length];
                 prop_assert_eq!(window.find(&identity(*n)), Known::Answered(&answer[..]));
             }
-            let young: Vec<_> = window.young(now).map(|entry| (entry.at_ms, entry.answer.len())).collect();
+            let young = window.young(now).map(|entry| (entry.at_ms, entry.answer.len()));
+            let young: Vec<_> = young.collect();
             let expected: Vec<_> = list.iter().map(|(_, at, length)| (*at, *length)).collect();
             prop_assert_eq!(young, expected);
         }

@@ -5,8 +5,8 @@
 //! streams. Its order is (term, shard sequence), its proof `shard_previous`.
 //!
 //! Two passes over blocks that passed [`super::recovery`]: [`ShardChains::announce`] every block,
-//! then [`replay`], which asks the streams in turn for the next block that is due. It cannot wait in
-//! a circle: blocks are due in the order they were written, which is an order of time.
+//! then [`replay`], which asks the streams in turn for the next block that is due. It cannot wait
+//! in a circle: blocks are due in the order they were written, which is an order of time.
 //!
 //! Deliberately keeps no records: each is handed on while it lies in its block.
 

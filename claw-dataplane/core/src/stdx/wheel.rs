@@ -252,7 +252,8 @@ mod tests {
                     _ => {
                         now += delta;
                         let later = model.split_off(&(now + 1, Id([0; 16])));
-                        let due: Vec<u32> = core::mem::replace(&mut model, later).into_values().collect();
+                        let due = core::mem::replace(&mut model, later);
+                        let due: Vec<u32> = due.into_values().collect();
                         prop_assert_eq!(drain(&mut wheel, now), due);
                         if let Some(((deadline, _), _)) = model.first_key_value() {
                             let next = wheel.next_deadline().unwrap();

@@ -72,7 +72,7 @@ impl User {
         if may_sell {
             crowd.ledger.doubt(&self.lines, self.coupon);
         } else if let Stage::Storm { seen: Some(seen), .. } = self.stage {
-            self.settle(crowd, seen.state);
+            self.settle(crowd, seen);
         }
     }
 
@@ -158,7 +158,7 @@ impl User {
     fn after_order(&mut self, crowd: &mut Crowd<'_>, order: Option<OrderSeen>) -> Action {
         let Some(order) = order else { return self.restart(crowd) };
         if order.state.ended() {
-            self.settle(crowd, order.state);
+            self.settle(crowd, order);
             return self.restart(crowd);
         }
         self.stage = Stage::Watch { order: order.id, left: WATCHES_MAX };
@@ -168,7 +168,7 @@ impl User {
     fn after_watch(&mut self, crowd: &mut Crowd<'_>, answer: &Answer<'_>, left: u8) -> Action {
         match Self::read_order(crowd, answer) {
             Some(order) if order.state.ended() => {
-                self.settle(crowd, order.state);
+                self.settle(crowd, order);
                 self.restart(crowd)
             }
             Some(order) if left > 1 => {
@@ -240,9 +240,9 @@ impl User {
         self.restart(crowd)
     }
 
-    fn settle(&self, crowd: &mut Crowd<'_>, state: OrderState) {
-        match state {
-            OrderState::Placed => crowd.ledger.place(&self.lines, self.coupon),
+    fn settle(&self, crowd: &mut Crowd<'_>, order: OrderSeen) {
+        match order.state {
+            OrderState::Placed => crowd.ledger.place(order.id, &self.lines, self.coupon),
             OrderState::Cancelled(reason) => crowd.ledger.cancel(reason.as_str()),
             OrderState::Underway => {}
         }

@@ -1,9 +1,9 @@
 //! Checkouts: an order is made from a hold, a cart or lines.
 //!
-//! What is known here is refused here (an unknown SKU, mixed currencies, nothing to buy). What turns
-//! out on the way, a shortfall included, is an order that was cancelled with its reason, wherever
-//! the line lives: so one shard and several answer alike. (A line that another shard does not know,
-//! or prices in another currency, is *not available* in this order: `sold-out`.)
+//! What is known here is refused here (an unknown SKU, mixed currencies, nothing to buy). What
+//! turns out on the way, a shortfall included, is an order that was cancelled with its reason,
+//! wherever the line lives: so one shard and several answer alike. (A line that another shard does
+//! not know, or prices in another currency, is *not available* in this order: `sold-out`.)
 
 use claw_common::id::Id;
 use claw_common::money::Currency;

@@ -50,7 +50,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let coupon = prop::option::of(prop::sample::select(&COUPONS[..]));
     let ask = (0..14_u8, any::<u8>(), items, 1..3_000_u64, coupon);
     let step = prop_oneof![
-        12 => ask.prop_map(|(what, which, items, n, coupon)| Step::Ask(what, which, items, n, coupon)),
+        12 => ask.prop_map(|(what, which, items, n, coupon)| {
+            Step::Ask(what, which, items, n, coupon)
+        }),
         2 => any::<prop::sample::Index>().prop_map(|i| Step::Again(i.index(1_000))),
         8 => (0..8_usize).prop_map(Step::Deliver),
         1 => (0..8_usize).prop_map(Step::Duplicate),

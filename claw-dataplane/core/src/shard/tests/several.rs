@@ -145,9 +145,10 @@ fn unanswered_checkout_is_cancelled_at_its_deadline_and_late_grants_are_undone()
     let reply = world.decide(home, command, identity);
     world.advance(5_000);
     let answer = world.answers[&reply].clone();
-    assert!(
-        matches!(answer.outcome(), Outcome::Order(view) if view.reason == Some(CancelReason::Expired))
-    );
+    assert!(matches!(
+        answer.outcome(),
+        Outcome::Order(view) if view.reason == Some(CancelReason::Expired)
+    ));
     world.deliver_all();
     assert_eq!((world.books(first), world.books(second)), ((5, 0, 0), (2, 0, 0)));
 }
