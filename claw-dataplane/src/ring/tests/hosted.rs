@@ -146,6 +146,22 @@ fn busy_driver_does_not_starve_glommio_timers() {
 }
 
 #[test]
+fn blocking_wait_beside_an_armed_host_ends() {
+    in_executor(async || {
+        let mut ring = small_ring();
+        let mut host = host(&ring);
+        // One sleep, so that the host's read of the eventfd is armed.
+        host.turn(&mut ring).await.unwrap();
+        for round in 0..200 {
+            ring.set_timer(Duration::from_micros(200), round).unwrap();
+            while ring.wait(PATIENCE).unwrap() == 0 {}
+            let completion = ring.pop().unwrap();
+            assert!(matches!(completion, Some(Completion::TimerFired { .. })));
+        }
+    });
+}
+
+#[test]
 fn nudge_from_a_task_ends_a_park() {
     in_executor(async || {
         let mut ring = small_ring();
