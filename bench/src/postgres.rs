@@ -144,6 +144,7 @@ impl Database {
             command.args(["-c", setting]);
         }
         let log = std::fs::File::create(folder.path().join("server.log"))?;
+        system::end_with_caller(&mut command);
         let server = owned(&mut command, owner)
             .current_dir(folder.path())
             .stdin(Stdio::null())

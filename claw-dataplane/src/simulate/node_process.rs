@@ -162,7 +162,9 @@ fn spawn(
     words: File,
 ) -> Result<Child, NodeProcessError> {
     let also = words.try_clone().map_err(system_error("share the node's log file"))?;
-    Command::new(&command.program)
+    let mut process = Command::new(&command.program);
+    system::end_with_caller(&mut process);
+    process
         .arg("node")
         .arg("--store")
         .arg(&command.store)

@@ -83,12 +83,19 @@ impl Progress {
         if !self.is_due(now_ns) {
             return;
         }
+        self.show(&self.line(snapshot));
+        self.last_ns = now_ns;
+        self.last_answers = snapshot.recorder.total.len();
+    }
+
+    /// Rate since the last line, everything else since the start.
+    fn line(&self, snapshot: &Snapshot<'_>) -> String {
+        let now_ns = snapshot.now_ns;
         let answers = snapshot.recorder.total.len();
         let gap_ms = (now_ns - self.last_ns) / 1_000_000;
         let rate = ((answers - self.last_answers) * 1000).checked_div(gap_ms).unwrap_or(0);
-        (self.last_ns, self.last_answers) = (now_ns, answers);
         let p99_us = snapshot.recorder.total.value_at_quantile(0.99) / 1000;
-        let text = format!(
+        format!(
             "{:>4} / {} s  {rate:>7} req/s  p99 {:>8}  in flight {:>5}  sold {:>6}  errors {}",
             now_ns / 1_000_000_000,
             self.seconds,
@@ -96,8 +103,7 @@ impl Progress {
             snapshot.in_flight,
             snapshot.sold,
             snapshot.errors,
-        );
-        self.show(&text);
+        )
     }
 
     /// Ends the rewriting line, so that what follows starts on its own.
@@ -137,4 +143,37 @@ impl Progress {
 /// `1.23 ms`.
 pub fn in_milliseconds(us: u64) -> String {
     format!("{}.{:02} ms", us / 1000, us % 1000 / 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recorder::Endpoint;
+    use super::*;
+
+    #[test]
+    fn line_says_rate_latency_and_sales() {
+        let mut recorder = Recorder::new();
+        for _ in 0..500 {
+            recorder.record(Endpoint::Hold, 201, None, 2_000_000);
+        }
+        let mut progress = Progress::new(Style::Quiet, 30);
+        progress.last_ns = 1_000_000_000;
+        progress.last_answers = 100;
+        let now_ns = 2_000_000_000;
+        let snapshot = Snapshot { now_ns, recorder: &recorder, in_flight: 7, sold: 42, errors: 0 };
+        let line = progress.line(&snapshot);
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words[..6], ["2", "/", "30", "s", "400", "req/s"], "{line}");
+        assert!(line.contains("p99  2.00 ms"), "{line}");
+        assert!(line.ends_with("in flight     7  sold     42  errors 0"), "{line}");
+    }
+
+    #[test]
+    fn lines_come_at_their_period_and_not_more_often() {
+        let mut progress = Progress::new(Style::Lines, 30);
+        assert!(progress.is_due(0));
+        assert!(!progress.is_due(LOG_PERIOD_NS - 1));
+        assert!(progress.is_due(LOG_PERIOD_NS));
+        assert!(!Progress::new(Style::Quiet, 30).is_due(u64::MAX));
+    }
 }

@@ -7,6 +7,8 @@ use std::io;
 use std::mem::size_of;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::time::Duration;
 
 /// Events taken from the kernel at once.
@@ -195,6 +197,18 @@ pub fn set_affinity(cpus: &[usize]) -> io::Result<()> {
     // SAFETY: `set` is a whole cpu_set_t and outlives the call.
     check(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) })?;
     Ok(())
+}
+
+/// Makes the process that `command` starts end (SIGTERM) when the calling thread does, however that
+/// comes: nobody else would stop it.
+pub fn end_with_caller(command: &mut Command) {
+    let before_exec = || {
+        let signal = libc::c_ulong::from(libc::SIGTERM.cast_unsigned());
+        // SAFETY: no pointers.
+        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) }).map(|_| ())
+    };
+    // SAFETY: the closure only makes a system call; it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(before_exec) };
 }
 
 /// Asks process `pid` to end.
