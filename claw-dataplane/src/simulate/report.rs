@@ -114,7 +114,10 @@ pub struct Report {
     pub answers_per_s: f64,
     /// Share of its core that the traffic engine used.
     pub engine_cpu_share: f64,
-    /// When the last hot unit was sold.
+    /// Hot units there were to sell, and those shoppers were told are sold.
+    pub hot_stock: u64,
+    pub hot_sold: u64,
+    /// When the last of them was sold.
     pub sold_out_s: Option<f64>,
     pub latency_total: Latency,
     pub latency_by_endpoint: BTreeMap<&'static str, Latency>,
@@ -158,6 +161,8 @@ impl Report {
             answers: recorder.answers_in_time,
             answers_per_s: per_second(recorder.answers_in_time, elapsed_s),
             engine_cpu_share: result.cpu_share,
+            hot_stock: result.hot_stock,
+            hot_sold: result.hot_sold,
             sold_out_s: result.sold_out.map(|time| time.as_secs_f64()),
             latency_total: Latency::of(&recorder.total),
             latency_by_endpoint: recorder
@@ -225,10 +230,14 @@ impl Report {
             self.answers_per_s,
             100.0 * self.engine_cpu_share
         )?;
-        if let Some(sold_out_s) = self.sold_out_s {
-            writeln!(out, "sold out    the last hot unit went after {sold_out_s:.1} s")?;
+        let (sold, stock) = (self.hot_sold, self.hot_stock);
+        match self.sold_out_s {
+            Some(after_s) => {
+                writeln!(out, "hot stock   {stock} units, sold out after {after_s:.1} s")
+            }
+            None if stock > 0 => writeln!(out, "hot stock   {sold} of {stock} units sold"),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn write_latency(&self, out: &mut impl Write) -> io::Result<()> {

@@ -44,7 +44,10 @@ pub struct RunResult {
     pub connected: u32,
     /// Share of one CPU that the engine used; near 1 means that it is the limit.
     pub cpu_share: f64,
-    /// When the last hot unit was sold.
+    /// Hot units there were to sell, and those we were told are sold.
+    pub hot_stock: u64,
+    pub hot_sold: u64,
+    /// When the last of them was sold.
     pub sold_out: Option<Duration>,
     /// Requests that still had no answer when the run was given up.
     pub unanswered: u32,
@@ -149,6 +152,8 @@ impl<'a> Engine<'a> {
         Ok(RunResult {
             connected,
             cpu_share: cpu_used.as_secs_f64() / elapsed.as_secs_f64(),
+            hot_stock: self.hot_stock,
+            hot_sold: self.hot_sold(),
             sold_out: self.sold_out_ns.map(Duration::from_nanos),
             unanswered: self.in_flight,
             recorder: self.recorder,
@@ -294,10 +299,13 @@ impl<'a> Engine<'a> {
                 self.lose(index);
             }
         }
-        let hot_sold: u64 = self.ledger.sold[..self.scenario.hot_count].iter().sum();
-        if self.hot_stock > 0 && hot_sold >= self.hot_stock {
+        if self.hot_stock > 0 && self.hot_sold() >= self.hot_stock {
             self.sold_out_ns.get_or_insert(now_ns);
         }
+    }
+
+    fn hot_sold(&self) -> u64 {
+        self.ledger.sold[..self.scenario.hot_count].iter().sum()
     }
 }
 
