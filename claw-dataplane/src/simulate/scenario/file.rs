@@ -91,6 +91,7 @@ struct BehaviourText {
     quantity: Option<[u32; 2]>,
     views: Option<[u32; 2]>,
     resends: Option<[u32; 2]>,
+    tries: Option<[u32; 2]>,
     ttl_ms: Option<u32>,
     checkout: Option<f64>,
     release: Option<f64>,
@@ -112,7 +113,7 @@ const MEMBERS: &[(&str, &[&str])] = &[
     ("cart", &["lines", "quantity", "checkout", "coupon"]),
     ("checkout", &["lines", "quantity", "coupon"]),
     ("retry-storm", &["of", "resends", "reconnect_share", "lines", "quantity", "ttl_ms"]),
-    ("bot", &["quantity", "ttl_ms"]),
+    ("bot", &["tries", "quantity", "ttl_ms"]),
 ];
 
 const fn zipf_exponent_default() -> f64 {
@@ -347,7 +348,7 @@ fn build_kind(text: &BehaviourText, span: &Range<usize>) -> Result<Kind, Mistake
             resends: ranged("resends", text.resends)?,
             reconnect_share: part("reconnect_share", text.reconnect_share)?,
         },
-        _ => Kind::Bot,
+        _ => Kind::Bot { tries: ranged("tries", text.tries)? },
     })
 }
 
@@ -362,6 +363,7 @@ fn check_members(text: &BehaviourText) -> Result<(), Mistake> {
         ("quantity", text.quantity.is_some()),
         ("views", text.views.is_some()),
         ("resends", text.resends.is_some()),
+        ("tries", text.tries.is_some()),
         ("ttl_ms", text.ttl_ms.is_some()),
         ("checkout", text.checkout.is_some()),
         ("release", text.release.is_some()),

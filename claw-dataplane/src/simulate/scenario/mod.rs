@@ -131,8 +131,8 @@ impl HammerTarget {
 /// A way to shop.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// Holds of one hot product as fast as answers come, never bought.
-    Bot,
+    /// Holds of one hot product, one after the other as fast as answers come, never bought.
+    Bot { tries: Between },
     /// Look at products.
     Browse { views: Between },
     /// Fill a cart, then buy it or leave it.

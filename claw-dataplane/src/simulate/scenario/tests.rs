@@ -41,7 +41,7 @@ fn member_of_another_kind_is_refused_with_the_allowed_ones() {
     assert_eq!(
         message,
         "t.toml:10: views means nothing to a bot behaviour; allowed: kind, weight, think_ms, \
-         quantity, ttl_ms"
+         tries, quantity, ttl_ms"
     );
 }
 

@@ -101,6 +101,13 @@ impl User {
             }
             Stage::View { left } => self.go_on(crowd, Stage::View { left: left - 1 }),
             Stage::Hold => self.after_hold(crowd, answer),
+            Stage::Grab { left } => {
+                self.leave_hold(crowd, answer);
+                if left > 1 {
+                    return self.go_on(crowd, Stage::Grab { left: left - 1 });
+                }
+                self.restart(crowd)
+            }
             Stage::OpenCart => match Self::read_id(crowd, answer, answer::cart_id) {
                 Some(cart) => self.go_on(crowd, Stage::Fill { cart, index: 0 }),
                 None => self.restart(crowd),
@@ -211,11 +218,7 @@ impl User {
         if of == StormTarget::Checkouts {
             return self.after_order(crowd, seen);
         }
-        if answer.status == 201
-            && let Some((_, expires_ms)) = Self::read_id(crowd, answer, answer::hold)
-        {
-            crowd.ledger.abandon(&self.lines, expires_ms, crowd.now_ms);
-        }
+        self.leave_hold(crowd, answer);
         self.restart(crowd)
     }
 
@@ -230,14 +233,17 @@ impl User {
                 let order = Self::read_order(crowd, answer);
                 return self.after_order(crowd, order);
             }
-            HammerTarget::Holds => {
-                if let Some((_, expires_ms)) = Self::read_id(crowd, answer, answer::hold) {
-                    crowd.ledger.abandon(&self.lines, expires_ms, crowd.now_ms);
-                }
-            }
+            HammerTarget::Holds => self.leave_hold(crowd, answer),
             HammerTarget::Carts | HammerTarget::Health | HammerTarget::Products => {}
         }
         self.restart(crowd)
+    }
+
+    /// A hold that nobody will come back to.
+    fn leave_hold(&self, crowd: &mut Crowd<'_>, answer: &Answer<'_>) {
+        if let Some((_, expires_ms)) = Self::read_id(crowd, answer, answer::hold) {
+            crowd.ledger.abandon(&self.lines, expires_ms, crowd.now_ms);
+        }
     }
 
     fn settle(&self, crowd: &mut Crowd<'_>, order: OrderSeen) {

@@ -118,7 +118,7 @@ impl User {
             Stage::View { .. } | Stage::Start => {
                 Operation::ViewProduct { product: crowd.chooser.product(&mut self.rng) }
             }
-            Stage::Hold => hold,
+            Stage::Hold | Stage::Grab { .. } => hold,
             Stage::Release { hold } => Operation::Release { hold },
             Stage::Checkout { source } => {
                 Operation::Checkout { source, lines: self.lines, coupon: self.coupon }
@@ -154,7 +154,8 @@ impl User {
             behaviour.coupon.filter(|_| self.rng.random::<f64>() < behaviour.coupon_share);
         self.stage = match behaviour.kind {
             Kind::Browse { views } => Stage::View { left: views.draw(&mut self.rng) },
-            Kind::Hold { .. } | Kind::Bot => Stage::Hold,
+            Kind::Hold { .. } => Stage::Hold,
+            Kind::Bot { tries } => Stage::Grab { left: tries.draw(&mut self.rng) },
             Kind::Cart { .. } => Stage::OpenCart,
             Kind::Checkout => Stage::Checkout { source: Source::Items },
             Kind::RetryStorm { of, resends, .. } => {
@@ -168,7 +169,7 @@ impl User {
         let mut lines = Lines::default();
         for _ in 0..behaviour.lines.draw(&mut self.rng) {
             let product = match behaviour.kind {
-                Kind::Bot => chooser.hot_product(&mut self.rng),
+                Kind::Bot { .. } => chooser.hot_product(&mut self.rng),
                 _ => chooser.product(&mut self.rng),
             };
             lines.push(Line { product, quantity: behaviour.quantity.draw(&mut self.rng) });

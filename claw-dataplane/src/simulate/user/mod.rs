@@ -8,6 +8,7 @@
 //!   hold         Hold -> Checkout | Release | (left to expire)
 //!   cart         OpenCart -> Fill ... -> Checkout | (left behind)
 //!   checkout     Checkout -> Watch ... until the order is placed or cancelled
+//!   bot          Grab -> Grab ..., every hold left to expire
 //!   retry-storm  Storm, the same key again and again, then Watch
 //! ```
 //!
@@ -138,6 +139,7 @@ enum Stage {
     Checkout { source: Source },
     Fill { cart: Id, index: usize },
     Hammer { target: HammerTarget },
+    Grab { left: u32 },
     Hold,
     OpenCart,
     Release { hold: Id },

@@ -203,6 +203,21 @@ fn abandoned_hold_is_remembered_until_it_expires() {
 }
 
 #[test]
+fn bot_tries_one_product_again_without_a_pause_and_with_new_keys() {
+    let mut shop = Shop::new("kind = \"bot\"\ntries = [5, 5]\n");
+    let mut keys = Vec::new();
+    for _ in 0..5 {
+        let request = shop.ask();
+        let Operation::Hold { lines, .. } = request.operation else { panic!("{request:?}") };
+        assert_eq!(lines.iter().next().unwrap().product, 0, "the hot one");
+        keys.push(request.key);
+        assert_eq!(shop.answer(409, b""), Action::Pause(Duration::ZERO));
+    }
+    keys.dedup();
+    assert_eq!(keys.len(), 5);
+}
+
+#[test]
 fn answer_without_its_id_is_unreadable() {
     let mut shop = Shop::new(BUYER);
     shop.ask();
