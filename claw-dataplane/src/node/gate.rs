@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use claw_common::id::Position;
 use claw_common::time::UnixMs;
+use claw_core::admission::Rate;
 use claw_core::schema::CompiledSchema;
 
 use crate::config::Config;
 use crate::ingest::auth::{Caller, Keyring, Verifier};
 use crate::ingest::decode::{Scratch, Settings, headers};
 use crate::ingest::http;
+use crate::ingest::limits::{Limits, Rates};
 use crate::ingest::metrics::IngestMetrics;
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::render::{Renderer, ReplyContext};
@@ -23,6 +25,9 @@ use crate::ingest::{authorize, unrouted};
 use super::peer::Peer;
 use super::shared::Shared;
 
+/// Sessions whose rate a core remembers; the longest idle makes room.
+const SESSIONS_REMEMBERED: u32 = 65_536;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Gate {
@@ -31,6 +36,7 @@ pub struct Gate {
     scratch: Scratch,
     schema: Arc<CompiledSchema>,
     settings: Settings,
+    limits: Limits,
     renderer: Renderer,
     metrics: IngestMetrics,
 }
@@ -48,6 +54,8 @@ pub struct Admitted<'a> {
     pub settings: &'a Settings,
     /// Memory for decoding.
     pub scratch: &'a mut Scratch,
+    /// How often sessions may ask.
+    pub limits: &'a mut Limits,
 }
 
 impl Gate {
@@ -63,6 +71,7 @@ impl Gate {
                 hold_ttl_ms_default: config.holds.ttl_ms_default,
                 checkout_ttl_ms: config.holds.ttl_ms_default,
             },
+            limits: Limits::new(&rates(config)),
             renderer: Renderer::new(config.http.cors_origins.clone()),
             metrics: IngestMetrics::default(),
         }
@@ -108,12 +117,14 @@ impl Gate {
         })?;
         let caller = self.verifier.authenticate(keyring, request, now_ms)?;
         authorize(route.spec(), &caller)?;
+        self.limits.admit_key(caller.name, now_ms * 1_000)?;
         Ok(Admitted {
             caller,
             evidence: self.verifier.evidence(),
             schema: &self.schema,
             settings: &self.settings,
             scratch: &mut self.scratch,
+            limits: &mut self.limits,
         })
     }
 
@@ -186,5 +197,17 @@ impl Gate {
             .products(out, context, &pages, limit)
             .expect("encoded by shards of this version");
         self.metrics.answered(context.route, status);
+    }
+}
+
+/// The configured rates. A bucket holds a second's worth, so that a page's burst passes.
+fn rates(config: &Config) -> Rates {
+    let rate = |per_second: Option<u32>| {
+        per_second.map(|per_second| Rate { per_second, burst: per_second })
+    };
+    Rates {
+        key: rate(config.limits.requests_per_second_per_key),
+        session: rate(config.limits.requests_per_second_per_session),
+        sessions_count_max: SESSIONS_REMEMBERED,
     }
 }

@@ -153,12 +153,17 @@ impl Core {
             });
             return Ok(());
         }
-        let Admitted { caller, evidence, schema, settings, scratch } =
+        let Admitted { caller, evidence, schema, settings, scratch, limits } =
             gate.admit(request, route, now_ms)?;
         let sender = Sender { key: caller.key, auth_mode: caller.auth_mode, evidence };
         let input = Input { request, matched, caller: &caller, schema, settings, now_ms };
         let asker = Asker { connection: peer.id, ticket, context: *context };
-        decode(&input, scratch, |routed| self.dispatch(routed, sender, asker))?
+        decode(&input, scratch, |routed| {
+            if let Some(session) = session_of(&routed.command) {
+                limits.admit_session(session, now_ms * 1_000)?;
+            }
+            self.dispatch(routed, sender, asker)
+        })?
     }
 
     /// Hands a command to whoever decides it.
@@ -268,5 +273,22 @@ impl Core {
             }
             Err(failure) => self.failure = Some(failure),
         }
+    }
+}
+
+/// The shopper a command is for, where it names one.
+fn session_of<'a>(command: &Command<'a>) -> Option<&'a str> {
+    match *command {
+        Command::CreateCart { session }
+        | Command::CreateHold { session, .. }
+        | Command::Checkout { session, .. } => Some(session),
+        Command::SetCartItem { session, .. }
+        | Command::ReadCart { session, .. }
+        | Command::ReadHold { session, .. }
+        | Command::ReleaseHold { session, .. }
+        | Command::ExtendHold { session, .. }
+        | Command::ReadOrder { session, .. }
+        | Command::AdvanceOrder { session, .. } => session,
+        _ => None,
     }
 }
