@@ -13,6 +13,7 @@ use claw_common::time::{Hlc, UnixMs};
 use rand::rngs::SmallRng;
 
 use crate::ingest::auth::Keyring;
+use crate::ingest::http::Timeouts;
 use crate::log::LogError;
 use crate::ring::{ConnectionId, CoreRing, ListenerId, RingAddress, RingError};
 use crate::runtime::mesh::Endpoint;
@@ -67,6 +68,8 @@ pub struct CoreParts {
     pub key_watch: Option<KeyWatch>,
     /// Fresh randomness for ids.
     pub entropy: SmallRng,
+    /// How long requests and idle connections are waited for.
+    pub timeouts: Timeouts,
     /// Most connections.
     pub connections_max: usize,
     /// Most requests under way.
@@ -92,6 +95,7 @@ pub struct Core {
     pub(super) key_watch: Option<KeyWatch>,
     pub(super) keyring_next: Option<Arc<Keyring>>,
     pub(super) entropy: SmallRng,
+    pub(super) timeouts: Timeouts,
     pub(super) clock: Clock,
     pub(super) now_ms: UnixMs,
     pub(super) stamp: Hlc,
@@ -138,6 +142,7 @@ impl Core {
             key_watch: parts.key_watch,
             keyring_next: None,
             entropy: parts.entropy,
+            timeouts: parts.timeouts,
             clock,
             now_ms,
             stamp: Hlc::from_unix_ms(now_ms),

@@ -89,7 +89,8 @@ impl Core {
     ) -> Result<(), CoreError> {
         let Some(mut peer) = self.peers.take(connection) else { return Ok(()) };
         let mut gate = self.gate.take().expect("put back after each use");
-        let mut http = std::mem::replace(&mut peer.http, http::Connection::new(self.now_ms));
+        let mut http =
+            std::mem::replace(&mut peer.http, http::Connection::new(self.now_ms, self.timeouts));
         work(self, &mut gate, &mut peer, &mut http);
         peer.http = http;
         self.gate = Some(gate);

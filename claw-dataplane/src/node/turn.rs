@@ -53,6 +53,7 @@ impl Core {
             }
             self.turn()?;
             if self.shared.stop_requested() && self.drain()? {
+                self.stream.commit().shut_down()?;
                 return Ok(());
             }
         }
@@ -120,7 +121,8 @@ impl Core {
         match completion {
             Completion::Accepted { connection, .. } => {
                 self.ring.receive(connection)?;
-                self.peers.insert(Peer::new(connection, Connection::new(self.now_ms)));
+                self.peers
+                    .insert(Peer::new(connection, Connection::new(self.now_ms, self.timeouts)));
                 let open = u64::try_from(self.peers.count()).unwrap_or(u64::MAX);
                 self.counters().connections_count.store(open, Ordering::Relaxed);
             }

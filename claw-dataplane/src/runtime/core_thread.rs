@@ -19,9 +19,10 @@ use rand::rngs::SmallRng;
 
 use crate::buffer::{Arena, ArenaShape, ReceiveShape};
 use crate::config::Config;
+use crate::ingest::http::Timeouts;
 use crate::log::{
-    CommitStart, CommitTail, DeviceAddress, FileDevice, FileDeviceShape, FileStore, FlushMode,
-    GroupCommit, SegmentSupply,
+    CommitStart, CommitTail, DeviceAddress, FileDeviceShape, FileStore, FlushMode, GroupCommit,
+    SegmentSupply,
 };
 use crate::node::core::{Core, CoreError, CoreParts};
 use crate::node::envelope::Envelope;
@@ -174,6 +175,10 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
         gate: Box::new(Gate::new(&seed.config, seed.schema)),
         key_watch: has_keys.then(|| KeyWatch::new(store_dir)),
         entropy: SmallRng::from_seed(entropy),
+        timeouts: Timeouts {
+            head_ms: seed.config.limits.header_timeout_ms,
+            idle_ms: seed.config.limits.idle_timeout_ms,
+        },
         connections_max,
         in_flight_max: seed.config.limits.in_flight_max,
     };
@@ -184,7 +189,7 @@ fn start_stream(seed: &CoreSeed, slots: Vec<crate::buffer::FreeSlot>) -> Result<
     let number = u16::from(seed.id.0);
     let supply = Arc::clone(&seed.supply);
     let shape = FileDeviceShape { stream: number, flush: seed.flush, supply };
-    let device = Box::new(FileDevice::new(Arc::clone(&seed.store), shape));
+    let device = seed.store.device(shape);
     let tail = &seed.tail;
     let start = CommitStart {
         stream: number,

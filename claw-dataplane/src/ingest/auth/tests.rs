@@ -4,7 +4,7 @@ use claw_sdk::key::{NewKey, Signer, generate_ed25519, generate_secret, parse_sec
 use claw_sdk::signature::sign::RequestParts;
 
 use super::*;
-use crate::ingest::http::{Connection, Event, Flow};
+use crate::ingest::http::{Connection, Event, Flow, Timeouts};
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::routes::Role;
 
@@ -74,7 +74,7 @@ fn signed(signer: &Signer, parts: &RequestParts<'_>, created_s: u64) -> String {
 
 fn authenticate(world: &World, bytes: &str) -> Result<(String, usize), Problem> {
     let mut verdict = None;
-    Connection::new(0).ingest(bytes.as_bytes(), 0, &mut |event| {
+    Connection::new(0, Timeouts::default()).ingest(bytes.as_bytes(), 0, &mut |event| {
         let Event::Request(request) = event else { panic!("{event:?}\n{bytes}") };
         let mut verifier = Verifier::default();
         let caller = verifier.authenticate(&world.keyring, request, NOW_MS);

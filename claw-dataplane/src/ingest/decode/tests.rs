@@ -6,7 +6,7 @@ use claw_core::schema::SchemaFile;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ingest::http::{Connection, Event, Flow};
+use crate::ingest::http::{Connection, Event, Flow, Timeouts};
 use crate::ingest::problem::Member;
 use crate::ingest::routes::{Role, Routing, find_route};
 
@@ -44,7 +44,7 @@ fn try_decode<R>(
     bytes.extend_from_slice(body);
     let mut then = Some(then);
     let mut result = None;
-    Connection::new(0).ingest(&bytes, 0, &mut |event| {
+    Connection::new(0, Timeouts::default()).ingest(&bytes, 0, &mut |event| {
         let Event::Request(request) = event else { panic!("{event:?}") };
         let Routing::Found(matched) = find_route(request.method, request.path) else {
             panic!("no route: {line}")

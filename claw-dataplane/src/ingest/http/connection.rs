@@ -12,10 +12,6 @@ use super::chunked::ChunkDecoder;
 use super::head::{Framing, Head, Request, header_room, parse_head};
 use crate::ingest::problem::{Problem, ProblemKind};
 
-/// A connection without a request is kept this long.
-const IDLE_MS_MAX: u64 = 60_000;
-/// A head must be complete this long after its first byte.
-const HEAD_MS_MAX: u64 = 10_000;
 /// A body gets this long and what its bytes need at [`BODY_BYTES_PER_MS_MIN`].
 const BODY_MS_BASE: u64 = 10_000;
 /// Slowest body that is waited for: 4 KiB/s.
@@ -25,6 +21,21 @@ const IDLE_BUFFER_BYTES_MAX: usize = 4 * 1024;
 /// Most bytes kept: a partial request, or what arrives after [`Flow::Pause`] until the receiver
 /// has stopped. More than that is a receiver that does not stop: our mistake, ended by closing.
 const BUFFERED_BYTES_MAX: usize = 2 * (HEAD_BYTES_MAX + 2 * BODY_BYTES_MAX);
+
+/// How long a connection is waited for, milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From a request's first byte to the end of its head.
+    pub head_ms: u64,
+    /// Without a request.
+    pub idle_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { head_ms: 10_000, idle_ms: 60_000 }
+    }
+}
 
 /// What was found.
 #[derive(Clone, Copy, Debug)]
@@ -79,19 +90,21 @@ pub struct Connection {
     phase: Phase,
     paused: bool,
     deadline_ms: UnixMs,
+    timeouts: Timeouts,
     /// Whether the deadline is that of a request under way.
     in_request: bool,
 }
 
 impl Connection {
     /// A connection accepted at `now_ms`.
-    pub const fn new(now_ms: UnixMs) -> Self {
+    pub const fn new(now_ms: UnixMs, timeouts: Timeouts) -> Self {
         Self {
             buffer: Vec::new(),
             body: Vec::new(),
             phase: Phase::Head { searched: 0 },
             paused: false,
-            deadline_ms: now_ms + IDLE_MS_MAX,
+            deadline_ms: now_ms + timeouts.idle_ms,
+            timeouts,
             in_request: false,
         }
     }
@@ -120,7 +133,7 @@ impl Connection {
     pub fn resume(&mut self, now_ms: UnixMs, sink: &mut impl FnMut(Event<'_>) -> Flow) {
         self.paused = false;
         if !self.in_request {
-            self.deadline_ms = now_ms + IDLE_MS_MAX;
+            self.deadline_ms = now_ms + self.timeouts.idle_ms;
         }
         self.drain(now_ms, sink);
         self.settle(now_ms);
@@ -154,11 +167,11 @@ impl Connection {
             return Expiry::None;
         }
         if self.in_request {
-            let detail = "send the whole head within 10 seconds and the body at 4 KiB/s or more";
+            let detail = "send the whole head in time and the body at 4 KiB/s or more";
             self.refuse(&Problem::new(ProblemKind::RequestTimeout, detail), sink);
             return Expiry::Refused;
         }
-        self.deadline_ms = now_ms + IDLE_MS_MAX;
+        self.deadline_ms = now_ms + self.timeouts.idle_ms;
         Expiry::Idle
     }
 
@@ -214,7 +227,7 @@ impl Connection {
         let request = Request { body, ..head.request };
         self.phase = Phase::Head { searched: 0 };
         self.in_request = false;
-        self.deadline_ms = now_ms + IDLE_MS_MAX;
+        self.deadline_ms = now_ms + self.timeouts.idle_ms;
         match sink(Event::Request(&request)) {
             Flow::Continue => {}
             Flow::Pause => self.paused = true,
@@ -309,7 +322,7 @@ impl Connection {
             }
         } else if !self.in_request && !self.paused {
             self.in_request = true;
-            self.deadline_ms = now_ms + HEAD_MS_MAX;
+            self.deadline_ms = now_ms + self.timeouts.head_ms;
         }
     }
 }

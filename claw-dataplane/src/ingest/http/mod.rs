@@ -15,6 +15,6 @@ pub mod queue;
 #[cfg(test)]
 mod tests;
 
-pub use connection::{Connection, Event, Expiry, Flow};
+pub use connection::{Connection, Event, Expiry, Flow, Timeouts};
 pub use head::Request;
 pub use queue::{ResponseQueue, Ticket};

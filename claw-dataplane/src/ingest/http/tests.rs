@@ -34,7 +34,7 @@ fn feed(connection: &mut Connection, bytes: &[u8]) -> Vec<Seen> {
 }
 
 fn read(bytes: &[u8]) -> (Vec<Seen>, bool) {
-    let mut connection = Connection::new(0);
+    let mut connection = Connection::new(0, Timeouts::default());
     let seen = feed(&mut connection, bytes);
     (seen, connection.closed())
 }
@@ -142,7 +142,7 @@ fn chunked_bodies_are_read_strictly() {
 fn limits_are_answered_before_memory_grows() {
     let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(HEAD_BYTES_MAX));
     assert_eq!(read(long.as_bytes()), (vec![Seen::Refused(ProblemKind::HeadTooLarge)], true));
-    let mut connection = Connection::new(0);
+    let mut connection = Connection::new(0, Timeouts::default());
     let mut seen = Vec::new();
     for byte in long.as_bytes().chunks(7) {
         seen.extend(feed(&mut connection, byte));
@@ -159,7 +159,7 @@ fn limits_are_answered_before_memory_grows() {
 #[test]
 fn clients_that_expect_are_told_to_go_on_once() {
     let head = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-Continue\r\n\r\n";
-    let mut connection = Connection::new(0);
+    let mut connection = Connection::new(0, Timeouts::default());
     assert_eq!(feed(&mut connection, head.as_bytes()), [Seen::Continue]);
     assert_eq!(feed(&mut connection, b"o"), []);
     assert!(matches!(&feed(&mut connection, b"k")[..],
@@ -184,7 +184,7 @@ fn connections_end_when_the_client_says_so() {
 
 #[test]
 fn slow_requests_are_answered_408_and_quiet_connections_closed() {
-    let mut connection = Connection::new(0);
+    let mut connection = Connection::new(0, Timeouts::default());
     let mut seen = Vec::new();
     let idle = connection.deadline_ms();
     assert_eq!(connection.expire(idle - 1, &mut |_| Flow::Continue), Expiry::None);
@@ -204,7 +204,7 @@ fn slow_requests_are_answered_408_and_quiet_connections_closed() {
 
 #[test]
 fn paused_connections_keep_what_arrives_and_go_on_where_they_were() {
-    let mut connection = Connection::new(0);
+    let mut connection = Connection::new(0, Timeouts::default());
     let mut count = 0;
     let three = format!("{GET}{POST}{GET}");
     let (first, rest) = three.as_bytes().split_at(GET.len() + 9);
@@ -253,7 +253,7 @@ proptest! {
     ) {
         let text: String = picks.iter().map(|&pick| [GET, POST, CHUNKED][pick]).collect();
         let whole = read(text.as_bytes()).0;
-        let mut connection = Connection::new(0);
+        let mut connection = Connection::new(0, Timeouts::default());
         let (mut seen, mut rest) = (Vec::new(), text.as_bytes());
         for cut in cuts {
             let (piece, left) = rest.split_at(cut.min(rest.len()));
@@ -270,7 +270,7 @@ proptest! {
         pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..8),
         start in 0_usize..4,
     ) {
-        let mut connection = Connection::new(0);
+        let mut connection = Connection::new(0, Timeouts::default());
         let start = [b"".as_slice(), b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
             b"GET / HTTP/1.1\r\n", b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"][start];
         let mut refused = 0;
