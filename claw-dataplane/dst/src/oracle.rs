@@ -1,8 +1,8 @@
 //! The oracle: what shoppers know from the answers they got, kept in the simplest way.
 //!
 //! Written differently from the core on purpose: maps of plain counts, no shards, no log. It knows
-//! only what was acknowledged; since every command is repeated until it is answered, at rest that is
-//! everything, and the node's books must be the oracle's.
+//! only what was acknowledged; since every command is repeated until it is answered, at rest that
+//! is everything, and the node's books must be the oracle's.
 
 use std::collections::BTreeMap;
 

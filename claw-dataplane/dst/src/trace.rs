@@ -8,7 +8,8 @@
 //!  . given up          $ part of the plot
 //! ```
 //! The last lines are kept for the report of a failure, per thread, so that a panic's report has
-//! them as well. The fold of all lines is the world's fingerprint: the same seed must give the same.
+//! them as well. The fold of all lines is the world's fingerprint: the same seed must give the
+//! same.
 
 use core::cell::RefCell;
 use core::fmt;

@@ -21,7 +21,9 @@ macro_rules! problems {
             pub const fn name(self) -> &'static str { match self { $(Self::$variant => $name,)* } }
 
             /// The same sentence for every occurrence.
-            pub const fn title(self) -> &'static str { match self { $(Self::$variant => $title,)* } }
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
         }
     };
 }

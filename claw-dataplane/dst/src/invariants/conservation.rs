@@ -1,8 +1,8 @@
-//! received - removed = available + held + sold, and nothing negative: for every product of a shard,
-//! after everything that the shard does.
+//! received - removed = available + held + sold, and nothing negative: for every product of a
+//! shard, after everything that the shard does.
 //!
-//! Read twice: as shoppers see it, and by the shard's own audit, which also counts each held unit on
-//! the side of its owner.
+//! Read twice: as shoppers see it, and by the shard's own audit, which also counts each held unit
+//! on the side of its owner.
 
 use claw_common::time::UnixMs;
 use claw_core::codec::{Decode, Reader};

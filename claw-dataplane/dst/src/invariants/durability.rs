@@ -1,8 +1,8 @@
 //! Nothing leaves a shard before the position it observed is durable.
 //!
 //! Durable is what can be read back from the device's medium, not what the device says: each block
-//! that joins the contiguous prefix is read from there first. Answers and messages name the position
-//! they saw; it must not lie beyond.
+//! that joins the contiguous prefix is read from there first. Answers and messages name the
+//! position they saw; it must not lie beyond.
 
 use claw_common::id::ShardId;
 use claw_core::log::BlockView;

@@ -2,7 +2,7 @@
 //!
 //! | invariant | file | checked |
 //! |---|---|---|
-//! | received - removed = available + held + sold, nothing negative | [`conservation`] | each step |
+//! | received - removed = available + held + sold, none negative | [`conservation`] | each step |
 //! | nothing leaves a shard before it is durable | [`durability`] | each effect |
 //! | what was promised is there after a start | [`survival`] | each start |
 //! | nothing beyond a cut comes back | [`revival`] | each start |
@@ -20,8 +20,8 @@
 //! | damage in the middle stops a start | [`damage`] | at the end |
 //!
 //! The [`Ledger`] holds what the checks remember across crashes: it is outside the node, as the
-//! shoppers are. Deliberately independent of the core's own bookkeeping: checks read answers, events
-//! and devices.
+//! shoppers are. Deliberately independent of the core's own bookkeeping: checks read answers,
+//! events and devices.
 
 pub(crate) mod answers;
 pub(crate) mod books;

@@ -1,7 +1,7 @@
 //! No more is sold than was delivered.
 //!
-//! Counted by the shoppers: units of orders acknowledged as bought, against everything that was ever
-//! delivered or asked to be, less what is acknowledged as removed.
+//! Counted by the shoppers: units of orders acknowledged as bought, against everything that was
+//! ever delivered or asked to be, less what is acknowledged as removed.
 
 use crate::oracle::Oracle;
 use crate::violation::{Checked, check};

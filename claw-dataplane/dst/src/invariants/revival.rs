@@ -1,8 +1,8 @@
 //! Nothing beyond a cut comes back.
 //!
 //! A block that was sealed and is not part of the log after a start was given up: the node has told
-//! shoppers and other shards another history since. A later start that finds it again, however whole
-//! it is, must leave it where it is.
+//! shoppers and other shards another history since. A later start that finds it again, however
+//! whole it is, must leave it where it is.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! A hold ends once, in one way.
 //!
-//! Followed in the events: granted, then released, expired or sold. A hold is sold when its order is
-//! confirmed, and given back when its order is cancelled before that.
+//! Followed in the events: granted, then released, expired or sold. A hold is sold when its order
+//! is confirmed, and given back when its order is cancelled before that.
 
 use std::collections::BTreeMap;
 

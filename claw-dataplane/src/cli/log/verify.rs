@@ -98,8 +98,8 @@ impl Verdict {
                 let damage = cut.damage;
                 writeln!(
                     text,
-                    "  beyond the end: block {sequence} (segment {segment} byte {offset}) was never \
-                     acknowledged: {damage}"
+                    "  beyond the end: block {sequence} (segment {segment} byte {offset}) was \
+                     never acknowledged: {damage}"
                 )
                 .ok();
             }

@@ -334,7 +334,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn scanner_and_serde_json_take_the_same_documents(text in r#"[\[\]{}",:0-9a\\u. eE+-]{0,12}"#) {
+        fn scanner_and_serde_json_take_the_same_documents(
+            text in r#"[\[\]{}",:0-9a\\u. eE+-]{0,12}"#
+        ) {
             let theirs = serde_json::from_str::<serde_json::Value>(&text).is_ok();
             let ours = match skip(&text) {
                 Ok(()) => true,
