@@ -73,6 +73,7 @@ pub struct Engine<'a> {
     pub(super) arrivals: Option<Arrivals>,
     pub(super) idle: VecDeque<u32>,
     pub(super) backlog: VecDeque<RunNs>,
+    pub(super) backlog_max: usize,
     pub(super) writer: RequestWriter,
     pub(super) outgoing: Vec<u8>,
     pub(super) incoming: Vec<u8>,
@@ -103,6 +104,8 @@ impl<'a> Engine<'a> {
         let system = |source| ClientError::System { action: "make an epoll set", source };
         let session_prefix = format!("s{:08x}-", options.run_nonce & 0xffff_ffff);
         let users_count = options.users as usize;
+        // A second's worth of arrivals may wait: a stall shows as latency, only an overload drops.
+        let backlog_max = users_count.max(options.rate.unwrap_or(0) as usize);
         Ok(Self {
             options,
             scenario,
@@ -121,7 +124,8 @@ impl<'a> Engine<'a> {
             pauses: Pauses::new(users_count),
             arrivals: options.rate.map(|rate| Arrivals::new(options.seed, rate)),
             idle: VecDeque::with_capacity(users_count),
-            backlog: VecDeque::with_capacity(users_count),
+            backlog: VecDeque::with_capacity(backlog_max),
+            backlog_max,
             writer: RequestWriter::new(&options.target.to_string(), &session_prefix, signer),
             outgoing: Vec::with_capacity(4096),
             incoming: vec![0; READ_BYTES],
@@ -255,7 +259,7 @@ impl<'a> Engine<'a> {
         }
         if let Some(arrivals) = &mut self.arrivals {
             while let Some(due_ns) = arrivals.pop_due(now_ns) {
-                if self.backlog.len() < self.desks.len() {
+                if self.backlog.len() < self.backlog_max {
                     self.backlog.push_back(due_ns);
                 } else {
                     self.recorder.transport.arrivals_dropped += 1;
