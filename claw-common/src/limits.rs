@@ -105,8 +105,6 @@ pub const LIST_BYTES_MAX: usize = 256 * 1024;
 pub const WRITES_IN_FLIGHT_MAX: usize = 4;
 /// Superblock copies, written in turn.
 pub const SUPERBLOCKS_COUNT: usize = 4;
-/// Events one decision may append: an expiry or a hold, a coupon use, an order with its steps.
-pub const EVENTS_PER_DECISION_MAX: usize = 8;
 
 const _: () = {
     assert!(SIGNATURE_AGE_MS_MAX + SIGNATURE_AHEAD_MS_MAX < DEDUPLICATION_WINDOW_MS);

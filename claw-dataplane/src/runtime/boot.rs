@@ -4,6 +4,7 @@
 //! (configuration, schema, keys), then the device is locked and the log recovered, then time is
 //! waited for, then cores start. Blocks the calling thread until a signal asks for the end.
 
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -20,6 +21,7 @@ use crate::node::clock::read_utc_ms;
 use crate::node::core::CoreError;
 use crate::node::keys;
 use crate::node::shared::Shared;
+use crate::ring::{ListenShape, RingWaker, listen};
 
 use super::core_thread::{CoreSeed, Started, spawn_core};
 use super::fatal::{FatalReason, fatal};
@@ -68,6 +70,14 @@ pub enum BootError {
         /// In the configuration.
         configured: u16,
     },
+    /// The address cannot be had.
+    #[error("listen on {address}: {reason}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        reason: String,
+    },
     /// A core did not start.
     #[error("core {core}: {reason}")]
     Core {
@@ -82,10 +92,10 @@ pub enum BootError {
 #[derive(Debug)]
 pub struct Node {
     threads: Vec<JoinHandle<Result<(), CoreError>>>,
-    wakers: Vec<crate::ring::RingWaker>,
+    wakers: Vec<RingWaker>,
     housekeeping: Housekeeping,
     shared: Arc<Shared>,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     summary: Summary,
 }
 
@@ -110,6 +120,7 @@ impl Node {
         // Refused before anything is touched.
         keys::load(&config.store_dir)?;
         let placement = plan(config);
+        let (config, _reserved) = &reserve_port(config)?;
         let store = open_store(config)?;
         let paths = paths_of(config, &store);
         let probe = store.probe()?;
@@ -214,7 +225,7 @@ impl Node {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> std::net::SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -230,7 +241,7 @@ impl Node {
         }
         log::info!("draining");
         self.shared.request_stop();
-        self.wakers.iter().for_each(crate::ring::RingWaker::wake);
+        self.wakers.iter().for_each(RingWaker::wake);
         while !self.threads.is_empty() {
             if signals::wait(WATCH_INTERVAL) {
                 log::warn!("second signal: not waiting for the drain");
@@ -315,7 +326,23 @@ fn shape_of(config: &Config) -> StoreShape {
 }
 
 fn describe_cut(cut: &claw_core::log::CutBlock) -> String {
-    format!("{cut:?}")
+    let claw_core::log::CutBlock { segment, offset, sequence, damage } = cut;
+    format!("block {sequence} at segment {segment} offset {offset}: {damage}")
+}
+
+/// Port 0 means a free one, and the same for every core: found once, and kept from others until the
+/// cores listen on it.
+fn reserve_port(config: &Config) -> Result<(Config, Option<TcpListener>), BootError> {
+    let mut config = config.clone();
+    let address = config.node.listen;
+    if address.port() != 0 {
+        return Ok((config, None));
+    }
+    let failed = |reason: String| BootError::Listen { address, reason };
+    let shape = ListenShape { address, backlog_count: 1 };
+    let reserved = listen(shape).map_err(|error| failed(chain(&error)))?;
+    config.node.listen = reserved.local_addr().map_err(|error| failed(error.to_string()))?;
+    Ok((config, Some(reserved)))
 }
 
 /// Holds that fell due while we were away expire in order afterwards: time must not go back.

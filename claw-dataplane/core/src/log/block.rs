@@ -15,7 +15,9 @@ use claw_common::event::{
     RECORD_ALIGN_BYTES, RecordHeader, SEEN_NOTHING_MORE,
 };
 use claw_common::id::ShardId;
-use claw_common::limits::{BLOCK_ALIGN_BYTES, BLOCK_BYTES_MAX, SHARDS_MAX, WRITES_IN_FLIGHT_MAX};
+use claw_common::limits::{
+    BLOCK_ALIGN_BYTES, BLOCK_BYTES_MAX, RECORD_BYTES_MAX, SHARDS_MAX, WRITES_IN_FLIGHT_MAX,
+};
 use claw_common::time::Hlc;
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -236,6 +238,7 @@ impl Journal for BlockJournal<'_> {
         writer.raw(draft.evidence);
         let length_bytes = RECORD_HEADER_BYTES + writer.written();
         let size_bytes = length_bytes.next_multiple_of(RECORD_ALIGN_BYTES);
+        assert!(size_bytes <= RECORD_BYTES_MAX, "commands are bounded where they come in");
         room[length_bytes..size_bytes].fill(0);
         let sizes = Sizes { size_bytes, payload_bytes };
         let header = record_header(draft, &sizes, self.draft.schema_version);
