@@ -37,6 +37,7 @@ pub struct KeyedSlab<T> {
     oldest: u32,
     newest: u32,
     count: u32,
+    queued_count: u32,
 }
 
 impl<T: Keyed> KeyedSlab<T> {
@@ -59,6 +60,7 @@ impl<T: Keyed> KeyedSlab<T> {
             oldest: NONE,
             newest: NONE,
             count: 0,
+            queued_count: 0,
         }
     }
 
@@ -89,6 +91,18 @@ impl<T: Keyed> KeyedSlab<T> {
     #[inline]
     pub fn get(&self, key: &[u8]) -> Option<&T> {
         self.find(key).map(|index| &self[index])
+    }
+
+    /// How many values may not be evicted.
+    #[inline]
+    pub fn kept_count(&self) -> u32 {
+        self.count - self.queued_count
+    }
+
+    /// How many values fit.
+    #[inline]
+    pub fn capacity(&self) -> u32 {
+        u32::try_from(self.slots.len()).expect("taken as 32 bits")
     }
 
     /// Whether one more fits, if need be after evicting the oldest of the queue.
@@ -140,6 +154,7 @@ impl<T: Keyed> KeyedSlab<T> {
     /// Makes a value the youngest of the queue, wherever it was.
     pub fn queue(&mut self, place: u32) {
         self.unqueue(place);
+        self.queued_count += 1;
         let newest = self.newest;
         let slot = &mut self.slots[at(place)];
         assert!(slot.value.is_some(), "only values are queued");
@@ -163,6 +178,7 @@ impl<T: Keyed> KeyedSlab<T> {
         slot.queued = false;
         slot.previous = NONE;
         slot.next = NONE;
+        self.queued_count -= 1;
         match self.slots.get_mut(at(previous)) {
             Some(slot) => slot.next = next,
             None => self.oldest = next,
@@ -242,9 +258,11 @@ mod tests {
         slab.queue(b);
         slab.queue(a);
         assert_eq!(slab.queued().collect::<Vec<_>>(), [b, a]);
+        assert_eq!((slab.kept_count(), slab.capacity()), (0, 2));
         let victim = slab.victim().unwrap();
         assert_eq!(slab.remove(victim), [2]);
         assert_eq!(slab.insert([3]), Some(b));
+        assert_eq!(slab.kept_count(), 1);
         assert_eq!(slab.find(&[2]), None);
         assert_eq!(slab.find(&[3]), Some(b));
         assert_eq!(slab.sorted(), [a, b]);

@@ -31,7 +31,7 @@ impl Shard {
         if self.answer_again(call, home, key) {
             return;
         }
-        if !self.state.members.has_room() {
+        if !self.state.may_hold_for_others() {
             let refusal = Refusal::CapacityFull { slab: "holds" };
             return self.send(call, home, Body::PartRefused { key, refusal });
         }
@@ -66,7 +66,7 @@ impl Shard {
         let coupon = self.state.coupons.get(code.as_bytes());
         let discount = coupon.and_then(|coupon| coupon.discount(&purchase));
         let body = match discount {
-            _ if !self.state.members.has_room() => {
+            _ if !self.state.may_hold_for_others() => {
                 Body::PartRefused { key, refusal: Refusal::CapacityFull { slab: "holds" } }
             }
             None => Body::PartRefused { key, refusal: Refusal::NotFound(Missing::Coupon) },

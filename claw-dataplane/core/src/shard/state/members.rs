@@ -11,6 +11,14 @@ use crate::shard::event::Event;
 use crate::shard::message::{Part, PartKey, Sold};
 
 impl State {
+    /// Whether one more reservation may be held for another shard. A quarter of the slots is kept
+    /// for those that have ended: what was undone has to stay known until its home has heard of it,
+    /// however many are held, or a repeated `Undo` would give back twice.
+    pub(crate) fn may_hold_for_others(&self) -> bool {
+        let capacity = self.members.capacity();
+        self.members.kept_count() < capacity - capacity.div_ceil(4)
+    }
+
     pub(super) fn apply_member(&mut self, event: &Event<'_>) -> Result<(), ApplyError> {
         match *event {
             Event::MemberHeld { key, home, lines } => {
@@ -49,6 +57,8 @@ impl State {
                 let code = code_of(sold.code)?;
                 self.change_coupon(&code, |uses| uses.give_back(1))?;
             }
+            // Known from here on: a second `Undo` would give back a second time. There is no room
+            // only in a store that was given less memory than it had.
             if self.members.has_room() {
                 let undone = Member::new(key, home, Phase::Undone, Reserved::Nothing);
                 self.insert_member(undone)?;

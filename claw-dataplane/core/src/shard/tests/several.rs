@@ -5,6 +5,7 @@ use claw_common::id::ShardId;
 use super::world::{ROOMY, World, eur, hold_id, lines, order_id};
 use crate::command::{Basket, Command, CouponTerms, CouponValue, OrderStep};
 use crate::outcome::{CancelReason, HoldState, OrderState, Outcome, Refusal};
+use crate::shard::Capacities;
 
 /// Two SKUs on different shards of two, the first in order first, and a coupon code on each.
 fn pair(world: &World) -> (&'static str, &'static str) {
@@ -194,4 +195,29 @@ fn order_cancelled_after_a_crash_is_undone_also_where_it_had_been_asked_before()
     for sku in [first, second, third] {
         assert_eq!(world.books(sku), (1, 0, 0), "{sku}");
     }
+}
+
+#[test]
+fn undo_that_comes_twice_gives_back_once_even_when_the_member_is_full_of_holds() {
+    let mut world = World::new(2, Capacities { holds: 4, ..ROOMY });
+    let (first, second) = pair(&world);
+    world.stock(first, eur(100), 9);
+    world.stock(second, eur(30), 9);
+    let home = world.owner(first);
+    let mut buffer = lines(&[(first, 1), (second, 2)]);
+    let placed = world.ask(home, checkout(Basket::Items(buffer.lines()), None, 0)).unwrap();
+    for _ in 0..3 {
+        world.hold(&[(first, 1), (second, 1)], 60_000);
+    }
+    // One too many: refused, and undone at the member, which forgets that the order was settled.
+    let refused = world.hold(&[(first, 1), (second, 1)], 60_000);
+    assert_eq!(refused.outcome(), Outcome::Refused(Refusal::CapacityFull { slab: "holds" }));
+    let order = order_id(&placed);
+    let cancel = Command::AdvanceOrder { order, session: None, step: OrderStep::Cancel };
+    let identity = world.fresh_identity();
+    world.decide(home, cancel, identity);
+    let undo = world.flying.front().unwrap().clone();
+    world.deliver(&undo);
+    world.deliver_all();
+    assert_eq!((world.books(first), world.books(second)), ((6, 3, 0), (6, 3, 0)));
 }
