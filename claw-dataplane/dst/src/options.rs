@@ -131,6 +131,10 @@ pub struct Options {
     pub orders_max: u32,
     /// Slots for carts.
     pub carts_max: u32,
+    /// Milliseconds between two looks of an idle node at its clock.
+    pub heartbeat_ms: u64,
+    /// Most bytes of the store's own fields that come with a command.
+    pub extra_bytes_max: u64,
 }
 
 impl Options {
@@ -154,9 +158,9 @@ impl Options {
             hot_permille: pick(r, &[0, 300, 800]),
             stock_max: pick(r, &[5, 50, 500]),
             ttl_ms_max: pick(r, &[100, 500, 2_000, 10_000]),
-            think_ms_max: pick(r, &[1, 20, 200]),
+            think_ms_max: pick(r, &[1, 20, 200, 5_000]),
             write_us_max: pick(r, &[50, 500, 20_000]),
-            message_us_max: pick(r, &[5, 500, 20_000]),
+            message_us_max: pick(r, &[5, 500, 20_000, 100_000]),
             crash_ms_mean: pick(r, &[0, 200, 1_000, 1_000, 5_000]),
             crash_in_start_permille: pick(r, &[0, 200]),
             torn_permille: pick(r, &[0, 300, 900]),
@@ -169,9 +173,11 @@ impl Options {
             snapshot_permille: pick(r, &[0, 5, 50]),
             slot_bytes: pick(r, &[64 * 1024, 128 * 1024]),
             deduplication_bytes: pick(r, &[64 * 1024, 256 * 1024, 1024 * 1024]),
-            holds_max: pick(r, &[16, 64, 1_024]),
+            holds_max: pick(r, &[64, 128, 1_024]),
             orders_max: pick(r, &[32, 1_024, 1_024]),
             carts_max: pick(r, &[4, 64]),
+            heartbeat_ms: pick(r, &[2, 10, 100]),
+            extra_bytes_max: pick(r, &[0, 0, 200, 16 * 1024]),
         }
     }
 
@@ -215,7 +221,8 @@ impl fmt::Display for Options {
         )?;
         write!(f, " slot_bytes={} deduplication_bytes={}", o.slot_bytes, o.deduplication_bytes)?;
         write!(f, " holds_max={} orders_max={}", o.holds_max, o.orders_max)?;
-        write!(f, " carts_max={}", o.carts_max)?;
+        write!(f, " carts_max={} heartbeat_ms={}", o.carts_max, o.heartbeat_ms)?;
+        write!(f, " extra_bytes_max={}", o.extra_bytes_max)?;
         match o.overrides.canary {
             Some(canary) => write!(f, " canary={canary}"),
             None => Ok(()),

@@ -47,6 +47,8 @@ pub(crate) struct OrderShadow {
     pub(crate) units: Units,
     pub(crate) state: OrderState,
     pub(crate) coupon: Option<String>,
+    /// Someone has asked to cancel it: it may be cancelled before anyone hears of it.
+    pub(crate) cancel_asked: bool,
 }
 
 /// See the module.
@@ -117,6 +119,12 @@ impl Oracle {
     pub(crate) fn units_sold(&self) -> BTreeMap<String, u64> {
         let bought = self.orders.values().filter(|order| bought(order.state));
         sum(bought.map(|order| &order.units))
+    }
+
+    /// Units of orders that are bought for certain, whatever is under way.
+    pub(crate) fn units_sold_at_least(&self) -> BTreeMap<String, u64> {
+        let bought = self.orders.values().filter(|order| bought(order.state));
+        sum(bought.filter(|order| !order.cancel_asked).map(|order| &order.units))
     }
 
     /// Units of holds that are not known to have ended.

@@ -39,6 +39,7 @@ const WAY_US_MAX: u64 = 300;
 struct Pending {
     asked: Box<dyn Asked>,
     identity: CommandKey,
+    extra: Vec<u8>,
     first_sent_us: u64,
     tries: u32,
     fulls: u32,
@@ -49,8 +50,17 @@ struct Pending {
 struct Done {
     asked: Box<dyn Asked>,
     identity: CommandKey,
+    extra: Vec<u8>,
     first_sent_us: u64,
     answer: Vec<u8>,
+}
+
+/// What is sent.
+#[derive(Debug)]
+struct Parcel<'a> {
+    asked: &'a dyn Asked,
+    identity: CommandKey,
+    extra: &'a [u8],
 }
 
 /// What an attempt is for.
@@ -150,7 +160,12 @@ impl Shoppers {
             let twice = self.random.chance(scene.options.double_permille);
             for _ in 0..=u32::from(twice) {
                 let attempt = self.attempt(Attempt::First { client });
-                self.send(scene, incarnation, &*pending.asked, pending.identity, attempt);
+                let parcel = Parcel {
+                    asked: &*pending.asked,
+                    identity: pending.identity,
+                    extra: &pending.extra,
+                };
+                self.send(scene, incarnation, &parcel, attempt);
             }
             self.repeat_some(scene, incarnation);
         }
@@ -172,7 +187,10 @@ impl Shoppers {
         asked.sending(&mut self.oracle);
         let reads = asked.command().reads_only();
         let identity = if reads { CommandKey::default() } else { self.identity(&*asked) };
-        Pending { asked, identity, first_sent_us: scene.now_us(), tries: 0, fulls: 0 }
+        let extra_bytes = self.random.between(0, scene.options.extra_bytes_max);
+        let extra = if reads { 0 } else { usize::try_from(extra_bytes).expect("small") };
+        let first_sent_us = scene.now_us();
+        Pending { asked, identity, extra: vec![b' '; extra], first_sent_us, tries: 0, fulls: 0 }
     }
 
     fn identity(&mut self, asked: &dyn Asked) -> CommandKey {
@@ -189,23 +207,16 @@ impl Shoppers {
         self.attempts_count
     }
 
-    fn send(
-        &mut self,
-        scene: &mut Scene,
-        incarnation: u32,
-        asked: &dyn Asked,
-        identity: CommandKey,
-        attempt: u64,
-    ) {
+    fn send(&mut self, scene: &mut Scene, incarnation: u32, parcel: &Parcel<'_>, attempt: u64) {
         let request = Request {
-            command: asked.command(),
-            identity,
+            command: parcel.asked.command(),
+            identity: parcel.identity,
             reply_to: ReplyTo(attempt),
             key: 1,
             auth_mode: AuthMode::HmacSha256,
             accepted: Hlc::from_unix_ms(scene.clock_ms()),
             entropy: self.random.number(),
-            extra: b"",
+            extra: parcel.extra,
             evidence: b"",
         };
         let mut bytes = vec![0; request.encoded_bytes_max()];
@@ -213,7 +224,7 @@ impl Shoppers {
         request.encode(&mut writer);
         let written = writer.written();
         bytes.truncate(written);
-        let shard = asked.shard(scene.options.shards);
+        let shard = parcel.asked.shard(scene.options.shards);
         let way_us = self.random.between(1, WAY_US_MAX);
         scene.plan(way_us, Happening::Arrive { incarnation, shard, request: bytes });
     }
@@ -235,7 +246,8 @@ impl Shoppers {
             } else {
                 self.attempt(Attempt::Again { question, answer: done.answer.clone() })
             };
-            self.send(scene, incarnation, &*done.asked, identity, attempt);
+            let parcel = Parcel { asked: &*done.asked, identity, extra: &done.extra };
+            self.send(scene, incarnation, &parcel, attempt);
         }
         self.done.push_back(done);
     }
@@ -300,7 +312,8 @@ impl Shoppers {
         if self.done.len() == HISTORY_MAX {
             self.done.pop_front();
         }
-        let Pending { asked, identity, first_sent_us, .. } = pending;
-        self.done.push_back(Done { asked, identity, first_sent_us, answer: bytes.to_vec() });
+        let Pending { asked, identity, extra, first_sent_us, .. } = pending;
+        let answer = bytes.to_vec();
+        self.done.push_back(Done { asked, identity, extra, first_sent_us, answer });
     }
 }

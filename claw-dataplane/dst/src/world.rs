@@ -22,7 +22,6 @@ use crate::site::Site;
 use crate::trace::Sink;
 use crate::violation::{Checked, Violation, check};
 
-const HEARTBEAT_US: u64 = 10_000;
 /// Heartbeats are rarer while only time has to pass.
 const HEARTBEAT_WAITING_US: u64 = 200_000;
 /// Downtime after a crash, at most.
@@ -219,7 +218,8 @@ impl World {
                 Ok(())
             }
             Happening::Heartbeat { incarnation } if incarnation == node.incarnation => {
-                let beat_us = if self.resting { HEARTBEAT_WAITING_US } else { HEARTBEAT_US };
+                let beat_us = site.scene.options.heartbeat_ms * 1000;
+                let beat_us = if self.resting { HEARTBEAT_WAITING_US } else { beat_us };
                 site.scene.plan(beat_us, Happening::Heartbeat { incarnation });
                 if !self.resting {
                     site.scene.disturb_clock();
@@ -241,7 +241,8 @@ impl World {
             self.plan_start();
             return Ok(());
         }
-        site.scene.plan(HEARTBEAT_US, Happening::Heartbeat { incarnation });
+        let beat_us = site.scene.options.heartbeat_ms * 1000;
+        site.scene.plan(beat_us, Happening::Heartbeat { incarnation });
         let mean_ms = site.scene.options.crash_ms_mean;
         if mean_ms > 0 {
             let delay_us = site.scene.device_random.between(1, 2 * mean_ms * 1000);

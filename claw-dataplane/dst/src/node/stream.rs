@@ -42,6 +42,7 @@ struct Write {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) segment: u32,
+    pub(crate) generation: u64,
     pub(crate) offset: usize,
 }
 
@@ -74,7 +75,11 @@ impl Stream {
         used: Vec<Used>,
         segments_count: u32,
     ) -> Self {
-        let open = tail.next.map(|next| Place { segment: next.segment, offset: next.offset });
+        let open = tail.next.map(|next| Place {
+            segment: next.segment,
+            generation: next.generation,
+            offset: next.offset,
+        });
         let taken = |segment: &u32| used.iter().any(|used| used.segment == *segment);
         Self {
             number: superblock.stream,
@@ -133,10 +138,10 @@ impl Stream {
             first_previous: self.hash_last,
             lasts: vec![0; usize::from(self.shape().shards_count)],
         });
-        Place { segment, offset: 0 }
+        Place { segment, generation: self.generation_last, offset: 0 }
     }
 
-    fn inputs(&self, lane_hash: Digest) -> SealInputs {
+    fn inputs(&self, place: &Place, lane_hash: Digest) -> SealInputs {
         SealInputs {
             store_id: self.shape().store_id,
             stream: self.number,
@@ -144,7 +149,7 @@ impl Stream {
             stream_sequence: self.next_sequence,
             stream_previous: self.hash_last,
             shard_previous: lane_hash,
-            segment_generation: self.generation_last,
+            segment_generation: place.generation,
             durable_watermark: self.watermark,
             term: 1,
         }
@@ -156,7 +161,7 @@ impl Stream {
             return false;
         }
         let place = self.place(site, lane.size_bytes());
-        let inputs = self.inputs(lane.hash_last());
+        let inputs = self.inputs(&place, lane.hash_last());
         let shard = lane.shard.id();
         let (sealed, bytes) = lane.seal(&inputs);
         self.hash_last = sealed.hash;
@@ -185,7 +190,7 @@ impl Stream {
             return;
         }
         let place = self.place(site, BLOCK_ALIGN_BYTES);
-        let sealed = seal_mark(slot, &self.inputs(Digest::default()), stamp);
+        let sealed = seal_mark(slot, &self.inputs(&place, Digest::default()), stamp);
         self.hash_last = sealed.hash;
         self.marked = self.next_sequence;
         site.scene.line('m', format_args!("stream {} block {}", self.number, self.next_sequence));

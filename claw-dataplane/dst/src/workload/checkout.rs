@@ -43,7 +43,7 @@ pub(super) fn draw(draw: &mut Draw<'_>) -> Option<Box<dyn Asked>> {
         coupon: if draw.random.chance(400) { Some(draw.coupon()) } else { None },
         // Long past or far ahead: answered at once, or when it is decided.
         wait_until_ms: if draw.random.chance(500) { 0 } else { 4_000_000_000_000 },
-        ttl_ms: draw.random.between(1_000, 60_000),
+        ttl_ms: if draw.random.chance(500) { draw.ttl_ms() } else { 60_000 },
     }))
 }
 
@@ -80,6 +80,7 @@ impl Asked for Checkout {
                     units: units_of(view.lines),
                     state: view.state,
                     coupon: self.coupon.clone(),
+                    cancel_asked: false,
                 });
                 oracle.see_order(view);
                 oversell::check_all(oracle)

@@ -36,6 +36,12 @@ impl Asked for AdvanceOrder {
         Command::AdvanceOrder { order: self.order, session, step: self.step }
     }
 
+    fn sending(&self, oracle: &mut Oracle) {
+        if let Some(order) = oracle.orders.get_mut(&self.order) {
+            order.cancel_asked |= self.step == OrderStep::Cancel;
+        }
+    }
+
     fn settle(&self, outcome: &Outcome<'_>, oracle: &mut Oracle) -> Checked {
         let reached = match self.step {
             OrderStep::Cancel => OrderState::Cancelled,
