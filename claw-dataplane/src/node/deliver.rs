@@ -137,7 +137,7 @@ impl Core {
         let Some(peer) = self.peers.touch(asker.connection) else { return };
         let gate = self.gate.as_mut().expect("not in use while effects run");
         peer.answers.complete(asker.ticket, &mut peer.send, |out| {
-            gate.render(out, &asker.context, outcome, Position { shard, sequence });
+            gate.render(out, asker.context, outcome, Position { shard, sequence });
         });
         self.unstall(asker.connection);
     }
@@ -162,7 +162,7 @@ impl Core {
         let Some(peer) = self.peers.touch(asker.connection) else { return };
         let gate = self.gate.as_mut().expect("not in use while effects run");
         peer.answers.complete(asker.ticket, &mut peer.send, |out| {
-            gate.render_list(out, &asker.context, parts, *limit);
+            gate.render_list(out, asker.context, parts, *limit);
         });
         self.unstall(asker.connection);
     }

@@ -132,7 +132,7 @@ impl Gate {
     pub fn answer_open(
         &mut self,
         out: &mut Vec<u8>,
-        context: &ReplyContext,
+        context: ReplyContext,
         route: Route,
         shared: &Shared,
     ) {
@@ -157,7 +157,7 @@ impl Gate {
         &mut self,
         peer: &mut Peer,
         ticket: http::Ticket,
-        context: &ReplyContext,
+        context: ReplyContext,
         problem: &Problem,
     ) {
         let (renderer, metrics) = (&mut self.renderer, &mut self.metrics);
@@ -172,7 +172,7 @@ impl Gate {
     pub fn render(
         &mut self,
         out: &mut Vec<u8>,
-        context: &ReplyContext,
+        context: ReplyContext,
         outcome: &[u8],
         position: Position,
     ) {
@@ -187,7 +187,7 @@ impl Gate {
     pub fn render_list(
         &mut self,
         out: &mut Vec<u8>,
-        context: &ReplyContext,
+        context: ReplyContext,
         parts: &[Box<[u8]>],
         limit: u16,
     ) {

@@ -105,7 +105,7 @@ impl Core {
                 let ticket = peer.answers.open();
                 let mut context = gate.context(request);
                 if let Err(problem) = self.take_request(gate, peer, ticket, &mut context, request) {
-                    gate.refuse(peer, ticket, &context, &problem);
+                    gate.refuse(peer, ticket, context, &problem);
                 }
             }
             Event::Continue => {
@@ -117,7 +117,7 @@ impl Core {
                 gate.refuse(
                     peer,
                     ticket,
-                    &ReplyContext { close: true, ..ReplyContext::default() },
+                    ReplyContext { close: true, ..ReplyContext::default() },
                     problem,
                 );
                 return Flow::Close;
@@ -150,7 +150,7 @@ impl Core {
         if !route.spec().signed() {
             let shared = Arc::clone(&self.shared);
             peer.answers.complete(ticket, &mut peer.send, |out| {
-                gate.answer_open(out, context, route, &shared);
+                gate.answer_open(out, *context, route, &shared);
             });
             return Ok(());
         }

@@ -4,11 +4,6 @@
 //! shards, [`pages`] answers the unsigned routes. A body is written first, since its length stands
 //! in the head; both go to the connection's send buffer, and nothing allocates once warm.
 
-#![expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "a context grows with the interface; callers keep it beside the request"
-)]
-
 pub mod list;
 pub mod pages;
 pub mod refusal;
@@ -17,8 +12,6 @@ pub mod views;
 
 #[cfg(test)]
 mod tests;
-
-use std::borrow::Borrow;
 
 use claw_common::id::Position;
 use claw_core::codec::{CodecError, Decode as _, Reader};
@@ -96,11 +89,10 @@ impl Renderer {
     pub fn outcome(
         &mut self,
         out: &mut Vec<u8>,
-        context: impl Borrow<ReplyContext>,
+        context: ReplyContext,
         encoded: &[u8],
         positions: &[Position],
     ) -> Result<u16, CodecError> {
-        let context = context.borrow();
         let outcome = Outcome::decode(&mut Reader::new(encoded))?;
         self.body.clear();
         let (status, extra) = self.write_outcome(&outcome, context);
@@ -120,11 +112,10 @@ impl Renderer {
     pub fn products(
         &mut self,
         out: &mut Vec<u8>,
-        context: impl Borrow<ReplyContext>,
+        context: ReplyContext,
         pages: &[&[u8]],
         limit: u16,
     ) -> Result<u16, CodecError> {
-        let context = context.borrow();
         self.body.clear();
         list::write_products(&mut self.body, pages, limit)?;
         self.finish(out, context, &Head::plain(200, JSON));
@@ -132,13 +123,7 @@ impl Renderer {
     }
 
     /// Appends a problem of ingest or the node, and returns its status.
-    pub fn problem(
-        &mut self,
-        out: &mut Vec<u8>,
-        context: impl Borrow<ReplyContext>,
-        problem: &Problem,
-    ) -> u16 {
-        let context = context.borrow();
+    pub fn problem(&mut self, out: &mut Vec<u8>, context: ReplyContext, problem: &Problem) -> u16 {
         self.body.clear();
         refusal::write_problem(&mut self.body, problem);
         let status = problem.kind.status();
@@ -163,7 +148,7 @@ impl Renderer {
     fn write_outcome(
         &mut self,
         outcome: &Outcome<'_>,
-        context: &ReplyContext,
+        context: ReplyContext,
     ) -> (u16, Extra<'static>) {
         let body = &mut self.body;
         let made = |created| if created { 201 } else { 200 };
@@ -224,7 +209,7 @@ impl Renderer {
     }
 
     /// Appends head and body.
-    fn finish(&self, out: &mut Vec<u8>, context: &ReplyContext, head: &Head<'_>) {
+    fn finish(&self, out: &mut Vec<u8>, context: ReplyContext, head: &Head<'_>) {
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(status_line(head.status).as_bytes());
         if head.status != 204 {
@@ -247,7 +232,7 @@ impl Renderer {
         out.extend_from_slice(&self.body);
     }
 
-    fn write_origin(&self, out: &mut Vec<u8>, context: &ReplyContext) {
+    fn write_origin(&self, out: &mut Vec<u8>, context: ReplyContext) {
         let Some(origin) = context.origin.and_then(|n| self.origins.get(usize::from(n))) else {
             return;
         };

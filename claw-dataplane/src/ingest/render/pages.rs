@@ -1,8 +1,6 @@
 //! Answers of the unsigned routes: health, readiness, counters, the interface's description, and
 //! what browsers ask before they ask.
 
-use std::borrow::Borrow;
-
 use serde_json::{Map, Value, json};
 
 use super::{Extra, Head, JSON, Renderer, ReplyContext};
@@ -14,19 +12,19 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 impl Renderer {
     /// Answers `/v1/health`: the process lives and serves.
-    pub fn health(&mut self, out: &mut Vec<u8>, context: impl Borrow<ReplyContext>) -> u16 {
-        self.page(out, context.borrow(), JSON, b"{\"status\":\"alive\"}")
+    pub fn health(&mut self, out: &mut Vec<u8>, context: ReplyContext) -> u16 {
+        self.page(out, context, JSON, b"{\"status\":\"alive\"}")
     }
 
     /// Answers `/v1/ready`; `why_not` says what is missing.
     pub fn ready(
         &mut self,
         out: &mut Vec<u8>,
-        context: impl Borrow<ReplyContext>,
+        context: ReplyContext,
         why_not: Option<&str>,
     ) -> u16 {
         match why_not {
-            None => self.page(out, context.borrow(), JSON, b"{\"status\":\"ready\"}"),
+            None => self.page(out, context, JSON, b"{\"status\":\"ready\"}"),
             Some(why) => self.problem(out, context, &Problem::new(ProblemKind::NotReady, why)),
         }
     }
@@ -36,7 +34,7 @@ impl Renderer {
     pub fn metrics(
         &mut self,
         out: &mut Vec<u8>,
-        context: impl Borrow<ReplyContext>,
+        context: ReplyContext,
         ingest: &IngestMetrics,
         others: &str,
     ) -> u16 {
@@ -44,27 +42,27 @@ impl Renderer {
         ingest.write(&mut text);
         text.push_str(others);
         text.push_str("# EOF\n");
-        self.page(out, context.borrow(), OPEN_METRICS, text.as_bytes())
+        self.page(out, context, OPEN_METRICS, text.as_bytes())
     }
 
     /// Answers `/openapi.json`.
-    pub fn open_api(&mut self, out: &mut Vec<u8>, context: impl Borrow<ReplyContext>) -> u16 {
+    pub fn open_api(&mut self, out: &mut Vec<u8>, context: ReplyContext) -> u16 {
         let text = describe_interface().to_string();
-        self.page(out, context.borrow(), JSON, text.as_bytes())
+        self.page(out, context, JSON, text.as_bytes())
     }
 
     /// Answers `OPTIONS` of any path.
-    pub fn preflight(&mut self, out: &mut Vec<u8>, context: impl Borrow<ReplyContext>) -> u16 {
+    pub fn preflight(&mut self, out: &mut Vec<u8>, context: ReplyContext) -> u16 {
         self.body.clear();
         let head = Head { extra: Extra::Preflight, ..Head::plain(204, JSON) };
-        self.finish(out, context.borrow(), &head);
+        self.finish(out, context, &head);
         204
     }
 
     fn page(
         &mut self,
         out: &mut Vec<u8>,
-        context: &ReplyContext,
+        context: ReplyContext,
         content_type: &str,
         body: &[u8],
     ) -> u16 {

@@ -47,7 +47,7 @@ fn answer(outcome: &Outcome<'_>, context: ReplyContext) -> Answer {
     let mut out = Vec::new();
     let position = Position { shard: ShardId(1), sequence: 42 };
     let bytes = encoded(outcome);
-    let status = Renderer::default().outcome(&mut out, &context, &bytes, &[position]).unwrap();
+    let status = Renderer::default().outcome(&mut out, context, &bytes, &[position]).unwrap();
     let answer = parse(status, &out);
     assert!(answer.head.contains("\r\nClaw-Position: 1:42"), "{}", answer.head);
     answer
@@ -255,7 +255,7 @@ fn lists_merge_the_shards_pages_and_say_where_to_go_on() {
         let mut out = Vec::new();
         let pages: [&[u8]; 2] = [&first, &second];
         let context = of(Route::ProductList);
-        let status = Renderer::default().products(&mut out, &context, &pages, limit).unwrap();
+        let status = Renderer::default().products(&mut out, context, &pages, limit).unwrap();
         let body = parse(status, &out).body;
         let skus: Vec<_> =
             body["products"].as_array().unwrap().iter().map(|p| p["sku"].clone()).collect();
@@ -265,7 +265,7 @@ fn lists_merge_the_shards_pages_and_say_where_to_go_on() {
     assert_eq!(render(4).1.as_deref(), Some("ZA"), "the first shard has more");
     let only: [&[u8]; 1] = [&second];
     let mut out = Vec::new();
-    Renderer::default().products(&mut out, &of(Route::ProductList), &only, 2).unwrap();
+    Renderer::default().products(&mut out, of(Route::ProductList), &only, 2).unwrap();
     assert_eq!(parse(200, &out).body.get("next"), None);
 }
 
@@ -277,7 +277,7 @@ fn problems_carry_their_members_and_close_when_told_to() {
     let context = ReplyContext { close: true, origin, ..ReplyContext::default() };
     let mut out = Vec::new();
     let problem = Problem::schema("items[0].sku", "`items[0].sku` must be a SKU");
-    let status = renderer.problem(&mut out, &context, &problem);
+    let status = renderer.problem(&mut out, context, &problem);
     let answer = parse(status, &out);
     assert_eq!((answer.status, &answer.body["path"]), (422, &json!("items[0].sku")));
     assert!(answer.head.contains("\r\nConnection: close"));
@@ -285,18 +285,18 @@ fn problems_carry_their_members_and_close_when_told_to() {
     out.clear();
     let problem =
         crate::ingest::unrouted(&crate::ingest::routes::Routing::OtherMethods, "/v1/holds");
-    renderer.problem(&mut out, &ReplyContext::default(), &problem);
+    renderer.problem(&mut out, ReplyContext::default(), &problem);
     assert!(parse(405, &out).head.contains("\r\nAllow: OPTIONS, POST"));
     out.clear();
     let problem = Problem::new(ProblemKind::RateLimited, "slow down");
-    renderer.problem(&mut out, &ReplyContext::default(), &problem);
+    renderer.problem(&mut out, ReplyContext::default(), &problem);
     assert!(parse(429, &out).head.contains("\r\nRetry-After: 1"));
 }
 
 #[test]
 fn unsigned_pages_answer_and_the_description_names_every_route() {
     let mut renderer = Renderer::default();
-    let context = &ReplyContext::default();
+    let context = ReplyContext::default();
     let mut out = Vec::new();
     assert_eq!(renderer.health(&mut out, context), 200);
     assert_eq!(renderer.ready(&mut out, context, None), 200);
