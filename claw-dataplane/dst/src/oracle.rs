@@ -12,9 +12,11 @@ use claw_core::lines::Lines;
 use claw_core::outcome::{HoldState, HoldView, OrderState, OrderView, ProductView};
 
 use crate::invariants::conservation::check_product;
+use crate::invariants::pricing::{Priced, check_order, priced};
 use crate::violation::{Checked, check};
 
 const HOLD_ENDS: &str = "a hold ends once";
+const HOLD_FIXES: &str = "a hold fixes its prices";
 /// Answered commands a repetition can be drawn from.
 pub(crate) const HISTORY_MAX: usize = 256;
 
@@ -37,6 +39,8 @@ pub(crate) struct Book {
 pub(crate) struct HoldShadow {
     pub(crate) session: String,
     pub(crate) units: Units,
+    /// Its lines at the prices it fixed.
+    pub(crate) priced: Priced,
     pub(crate) state: HoldState,
 }
 
@@ -94,8 +98,10 @@ impl Oracle {
         let shadow = self.holds.entry(view.hold).or_insert_with(|| HoldShadow {
             session: session.to_owned(),
             units: units_of(view.lines),
+            priced: priced(view.lines),
             state: view.state,
         });
+        check(shadow.priced == priced(view.lines), HOLD_FIXES, || format!("{view:?}"))?;
         let (former, now) = (shadow.state, view.state);
         let ended =
             |state| matches!(state, HoldState::Released | HoldState::Expired | HoldState::Sold);
@@ -108,11 +114,13 @@ impl Oracle {
     }
 
     /// An order as an answer shows it.
-    pub(crate) fn see_order(&mut self, view: &OrderView<'_>) {
-        let Some(shadow) = self.orders.get_mut(&view.order) else { return };
-        if rank(view.state) > rank(shadow.state) {
+    pub(crate) fn see_order(&mut self, view: &OrderView<'_>) -> Checked {
+        if let Some(shadow) = self.orders.get_mut(&view.order)
+            && rank(view.state) > rank(shadow.state)
+        {
             shadow.state = view.state;
         }
+        check_order(view)
     }
 
     /// Units of orders that are acknowledged as bought.

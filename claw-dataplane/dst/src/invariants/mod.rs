@@ -14,6 +14,7 @@
 //! | an order follows its transition table | [`orders`] | each durable record |
 //! | an answer fits its question, a repeated one is the first again | [`answers`] | each answer |
 //! | no more is sold than was delivered | [`oversell`] | each answer |
+//! | an order adds up, at the prices its hold fixed | [`pricing`] | each answer |
 //! | coupons are used at most as often as allowed | [`coupons`] | each answer, at rest |
 //! | the books are those of the acknowledged answers | [`books`] | at rest |
 //! | nothing stays reserved, every order has ended | [`stuck`] | at rest |
@@ -29,6 +30,7 @@ pub(crate) mod conservation;
 pub(crate) mod coupons;
 pub(crate) mod damage;
 pub(crate) mod oversell;
+pub(crate) mod pricing;
 pub(crate) mod stuck;
 
 mod durability;

@@ -37,7 +37,7 @@ pub(crate) fn look(shards: &mut [&mut Shard], oracle: &mut Oracle, now_ms: UnixM
             Outcome::Order(view) => {
                 let open = matches!(view.state, OrderState::Reserving | OrderState::Confirming);
                 check(!open, NAME, || format!("order {id} is {:?}", view.state))?;
-                oracle.see_order(&view);
+                oracle.see_order(&view)?;
             }
             Outcome::Refused(Refusal::NotFound(Missing::Order)) => evicted(oracle, id)?,
             other => return Err(Violation::new(NAME, format!("order {id}: {other:?}"))),

@@ -5,7 +5,7 @@ use claw_core::command::{Basket, Command};
 use claw_core::outcome::{Missing, Outcome, Refusal};
 
 use super::{Asked, Draw, lines_of, shard_of_lines};
-use crate::invariants::{answers::unfit, oversell};
+use crate::invariants::{answers::unfit, oversell, pricing};
 use crate::oracle::{Oracle, OrderShadow, units_of};
 use crate::violation::Checked;
 
@@ -82,7 +82,12 @@ impl Asked for Checkout {
                     coupon: self.coupon.clone(),
                     cancel_asked: false,
                 });
-                oracle.see_order(view);
+                oracle.see_order(view)?;
+                if let Bought::Hold(hold) = &self.basket
+                    && let Some(hold) = oracle.holds.get(hold)
+                {
+                    pricing::check_fixed(view, &hold.priced)?;
+                }
                 oversell::check_all(oracle)
             }
             Outcome::Refused(

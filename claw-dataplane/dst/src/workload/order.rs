@@ -50,8 +50,7 @@ impl Asked for AdvanceOrder {
         };
         match outcome {
             Outcome::Order(view) if view.order == self.order && view.state == reached => {
-                oracle.see_order(view);
-                Ok(())
+                oracle.see_order(view)
             }
             Outcome::Refused(Refusal::OrderState { .. } | Refusal::NotFound(Missing::Order)) => {
                 Ok(())

@@ -97,8 +97,7 @@ impl Asked for Read {
                 oracle.see_hold(view, owner)
             }
             (Self::Order { id, .. }, Outcome::Order(view)) if view.order == *id => {
-                oracle.see_order(view);
-                Ok(())
+                oracle.see_order(view)
             }
             // Not there yet when it was asked; or ended long ago, and evicted.
             (
