@@ -116,6 +116,7 @@ pub struct Core {
     pub(super) heartbeats: u32,
     pub(super) stopping: bool,
     pub(super) drain_until_ms: UnixMs,
+    pub(super) hashes_given: u64,
 }
 
 impl Core {
@@ -159,6 +160,7 @@ impl Core {
             heartbeats: 0,
             stopping: false,
             drain_until_ms: 0,
+            hashes_given: 0,
         }
     }
 

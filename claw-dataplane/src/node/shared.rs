@@ -23,8 +23,21 @@ pub struct Shared {
     positions: Vec<AtomicU64>,
     /// Counters of every core.
     cores: Vec<CoreCounters>,
+    /// Raised to ask every core for the hashes of its shards.
+    hashes_asked: AtomicU64,
+    /// The latest hash each shard's core has given.
+    hashes: Vec<Mutex<Option<LiveHash>>>,
     /// Each core's counters of ingest, as of its last second.
     ingest: Vec<Mutex<IngestMetrics>>,
+}
+
+/// The hash of a live shard's state, to be compared with a replay's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveHash {
+    /// The shard's last record then.
+    pub sequence: u64,
+    /// Its `state_hash`.
+    pub hash: [u8; 32],
 }
 
 /// Counters of one core.
@@ -53,6 +66,8 @@ impl Shared {
             cores_count: u32::try_from(cores_count).expect("at most CORES_MAX"),
             positions: (0..shards_count).map(|_| AtomicU64::new(0)).collect(),
             cores: (0..cores_count).map(|_| CoreCounters::default()).collect(),
+            hashes_asked: AtomicU64::new(0),
+            hashes: (0..shards_count).map(|_| Mutex::default()).collect(),
             ingest: (0..cores_count).map(|_| Mutex::default()).collect(),
         }
     }
@@ -90,6 +105,30 @@ impl Shared {
     /// Counters of every core.
     pub fn cores(&self) -> &[CoreCounters] {
         &self.cores
+    }
+
+    /// Asks every core for the hashes of its shards.
+    pub fn ask_hashes(&self) {
+        self.hashes_asked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often hashes were asked for.
+    pub fn hashes_asked(&self) -> u64 {
+        self.hashes_asked.load(Ordering::Relaxed)
+    }
+
+    /// Gives a shard's hash.
+    pub fn give_hash(&self, shard: ShardId, hash: LiveHash) {
+        let place = &self.hashes[usize::from(shard.0)];
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(hash);
+    }
+
+    /// Takes the hashes given so far, one place a shard.
+    pub fn take_hashes(&self) -> Vec<Option<LiveHash>> {
+        let take = |place: &Mutex<Option<LiveHash>>| {
+            place.lock().unwrap_or_else(PoisonError::into_inner).take()
+        };
+        self.hashes.iter().map(take).collect()
     }
 
     /// Publishes a core's counters of ingest; about once a second.

@@ -20,10 +20,13 @@ use super::clock::ClockHealth;
 use super::core::{Core, CoreError};
 use super::envelope::Envelope;
 use super::peer::Peer;
+use super::shared::LiveHash;
 use super::work::Work;
 
 /// Time between two looks at what only time changes.
 const HEARTBEAT_MS: u64 = 5;
+/// A shard with more entries is not hashed while it serves: 20,000 take about two milliseconds.
+const LIVE_HASH_ENTRIES_MAX: usize = 20_000;
 /// How long a start waits at a time for a write to end.
 const RESUME_WAIT: Duration = Duration::from_millis(100);
 /// Connections looked at for passed deadlines per heartbeat of 5 ms: 16,384 take 320 ms.
@@ -290,6 +293,7 @@ impl Core {
             self.expire(connection)?;
         }
         self.overdue = overdue;
+        self.give_hashes();
         self.idle_turns = self.idle_turns.saturating_add(1);
         if self.idle_turns >= IDLE_HEARTBEATS_BEFORE_MARK {
             let stamp = self.next_stamp();
@@ -304,6 +308,22 @@ impl Core {
             self.shared.publish_ingest(self.id.index(), gate.metrics());
         }
         Ok(())
+    }
+
+    /// Gives the hashes of shards that are quick to hash, when they were asked for.
+    fn give_hashes(&mut self) {
+        let asked = self.shared.hashes_asked();
+        if asked == self.hashes_given {
+            return;
+        }
+        self.hashes_given = asked;
+        for lane in &self.lanes {
+            let shard = lane.shard();
+            if shard.entries_count() <= LIVE_HASH_ENTRIES_MAX {
+                let hash = LiveHash { sequence: shard.sequence(), hash: shard.state_hash() };
+                self.shared.give_hash(lane.id(), hash);
+            }
+        }
     }
 
     fn ring_doorbells(&mut self) -> Result<(), CoreError> {

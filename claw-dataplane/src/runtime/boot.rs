@@ -165,6 +165,7 @@ impl Node {
                 .collect(),
             config: config.clone(),
             schema_hash: schema.hash(),
+            shared: Arc::clone(&shared),
         })?;
         let mut seeds = Vec::new();
         let mut endpoints = mesh::build(placement.cores_count()).into_iter();

@@ -2,7 +2,8 @@
 //!
 //! Owns everything about the log that may block. Keeps [`SEGMENTS_AHEAD`] segments ready for each
 //! stream, freed ones first; every snapshot interval it replays what became durable since into a
-//! second state, writes that as a snapshot and archives what all snapshots cover. The second state
+//! second state, compares it with the live shards where
+//! those gave a hash, writes it as a snapshot and archives what all snapshots cover. The second state
 //! never touches the live one: cores are not slowed, at the price of holding the state twice while
 //! a snapshot is made. A failure here ends the node: without segments it could not go on anyway.
 
@@ -18,18 +19,22 @@ use claw_core::log::ShardStart;
 
 use crate::config::Config;
 use crate::log::{
-    FileStore, LogError, LogPaths, ReadError, Retention, SegmentSupply, SnapshotHeader, archive,
-    replay_durable, write_snapshot,
+    FileStore, LogError, LogPaths, ReadError, RecoverError, Retention, SegmentSupply,
+    SnapshotHeader, archive, replay_durable, write_snapshot,
 };
+
+use crate::node::shared::Shared;
 
 use super::boot::{BootError, chain};
 use super::fatal::{FatalReason, fatal};
-use super::rebuild::Rebuilt;
+use super::rebuild::{RebuildError, Rebuilt};
 
 /// Segments ready per stream beyond the one being written: one to turn to, one being prepared.
 const SEGMENTS_AHEAD: usize = 2;
 /// How often the supply is looked at. A core that writes 2 GB/s fills a 64 MiB segment in 30 ms.
 const SUPPLY_INTERVAL: Duration = Duration::from_millis(10);
+/// Cores give their hashes within a heartbeat (5 ms) and a commit; whoever is later is not compared.
+const HASHES_WAIT: Duration = Duration::from_millis(50);
 
 /// What housekeeping starts from.
 #[derive(Debug)]
@@ -50,6 +55,8 @@ pub struct HousekeepingSeed {
     pub config: Config,
     /// The schema in force.
     pub schema_hash: Digest,
+    /// Where cores give the hashes of their shards.
+    pub shared: Arc<Shared>,
 }
 
 /// The running thread.
@@ -97,6 +104,7 @@ struct Keeper {
     streams: Vec<Segments>,
     config: Config,
     schema_hash: Digest,
+    shared: Arc<Shared>,
 }
 
 impl Keeper {
@@ -117,6 +125,7 @@ impl Keeper {
             streams,
             config: seed.config,
             schema_hash: seed.schema_hash,
+            shared: seed.shared,
         })
     }
 
@@ -127,8 +136,10 @@ impl Keeper {
                 fatal(&FatalReason::LogDevice(chain(&error)));
             }
             if last_snapshot.elapsed() >= self.snapshot_interval {
-                if let Err(error) = self.snapshot() {
-                    fatal(&FatalReason::LogDevice(format!("snapshot: {error}")));
+                match self.snapshot() {
+                    Ok(()) => {}
+                    Err(KeepError::Diverged(what)) => fatal(&FatalReason::Diverged(what)),
+                    Err(error) => fatal(&FatalReason::LogDevice(format!("snapshot: {error}"))),
                 }
                 last_snapshot = Instant::now();
             }
@@ -154,9 +165,17 @@ impl Keeper {
 
     /// Replays what is durable into a second state and writes it down, then frees segments.
     fn snapshot(&mut self) -> Result<(), KeepError> {
-        let mut rebuilt = Rebuilt::new(&self.config, self.schema_hash);
-        let durable = replay_durable(&self.paths, &mut rebuilt)
-            .map_err(|error| KeepError::Replay(chain(&error)))?;
+        self.shared.ask_hashes();
+        std::thread::sleep(HASHES_WAIT);
+        let live = self.shared.take_hashes();
+        let mut rebuilt = Rebuilt::new(&self.config, self.schema_hash).comparing(live);
+        let durable = replay_durable(&self.paths, &mut rebuilt).map_err(|error| match &error {
+            RecoverError::Apply { source: RebuildError::Diverged { .. }, .. } => {
+                KeepError::Diverged(chain(&error))
+            }
+            _ => KeepError::Replay(chain(&error)),
+        })?;
+        log::debug!("{} shards compared, replay equals live", rebuilt.compared_count());
         for (shard, tail) in (0..).map(ShardId).zip(&durable.shards) {
             if tail.sequence == 0 || tail.sequence == durable.starts[usize::from(shard.0)].sequence
             {
@@ -191,4 +210,6 @@ enum KeepError {
     Read(#[from] ReadError),
     #[error("replay beside the node: {0}")]
     Replay(String),
+    #[error("{0}")]
+    Diverged(String),
 }

@@ -12,6 +12,7 @@ use claw_core::shard::{ApplyError, Capacities, Replayed, Shard, ShardConfig};
 use crate::config::Config;
 use crate::log::{Rebuild, Recovered, Snapshot};
 use crate::node::lane::LaneStart;
+use crate::node::shared::LiveHash;
 
 /// Replies that may wait for an order, per shard.
 const WAITERS_PER_SHARD_MAX: u32 = 16 * 1024;
@@ -22,6 +23,14 @@ pub enum RebuildError {
     /// The shard refused it.
     #[error("apply a record: {0}; the log was written by another version, or is damaged")]
     Apply(#[from] ApplyError),
+    /// The state at a position is not what the live shard had there.
+    #[error("shard {shard} at {sequence}: the replayed state is not the live one")]
+    Diverged {
+        /// Which shard.
+        shard: ShardId,
+        /// Where.
+        sequence: u64,
+    },
 }
 
 /// Every shard of a store, being rebuilt.
@@ -30,6 +39,9 @@ pub struct Rebuilt {
     configs: Vec<ShardConfig>,
     shards: Vec<Option<Shard>>,
     schema_hash: Digest,
+    /// What live shards were at some position, to be compared when the replay comes by.
+    live: Vec<Option<LiveHash>>,
+    compared_count: usize,
 }
 
 impl Rebuilt {
@@ -37,7 +49,18 @@ impl Rebuilt {
     pub fn new(config: &Config, schema_hash: Digest) -> Self {
         let configs = shard_configs(config);
         let shards = configs.iter().map(|config| Some(Shard::new(*config))).collect();
-        Self { configs, shards, schema_hash }
+        Self { configs, shards, schema_hash, live: Vec::new(), compared_count: 0 }
+    }
+
+    /// Compares with these hashes on the way.
+    #[must_use]
+    pub fn comparing(self, live: Vec<Option<LiveHash>>) -> Self {
+        Self { live, ..self }
+    }
+
+    /// How many comparisons were made; all of them agreed.
+    pub fn compared_count(&self) -> usize {
+        self.compared_count
     }
 
     /// One of them.
@@ -106,6 +129,15 @@ impl Rebuild for Rebuilt {
         let shard = self.shards[index].as_mut().expect("taken only at the end");
         shard.observe_vector(&block.vector().collect::<Vec<_>>());
         shard.apply(&replayed(record))?;
+        if let Some(Some(live)) = self.live.get(index)
+            && live.sequence == record.sequence
+        {
+            if shard.state_hash() != live.hash {
+                let (shard, sequence) = (record.shard, record.sequence);
+                return Err(RebuildError::Diverged { shard, sequence });
+            }
+            self.compared_count += 1;
+        }
         Ok(())
     }
 }

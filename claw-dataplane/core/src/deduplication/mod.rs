@@ -84,6 +84,16 @@ impl Window {
         }
     }
 
+    /// Answers it holds, old ones not yet overwritten included.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// What is known of a command.
     pub fn find(&self, identity: &CommandKey) -> Known<'_> {
         if let Some(place) = self.index.find(hash(&identity.key), |&p| self.key(p) == identity.key)

@@ -150,6 +150,21 @@ impl Shard {
         self.state.keys.iter().map(|(number, key)| (*number, key))
     }
 
+    /// Things in the state: what [`Shard::state_hash`] takes time for, remembered answers included.
+    pub fn entries_count(&self) -> usize {
+        let state = &self.state;
+        let slabs = [
+            state.products.len(),
+            state.coupons.len(),
+            state.carts.len(),
+            state.holds.len(),
+            state.orders.len(),
+            state.members.len(),
+        ];
+        let slabs: u32 = slabs.iter().sum();
+        usize::try_from(slabs).expect("32 bits fit") + state.window.len()
+    }
+
     /// Most journal bytes [`Shard::decide`] uses for this request.
     pub fn decision_bytes_max(request: &Request<'_>) -> usize {
         decide::bytes_max(request)
