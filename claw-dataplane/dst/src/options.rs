@@ -145,7 +145,7 @@ impl Options {
         let drawn_shards = pick(r, &[1, 2, 2, 2, 2, 3, 4]);
         let shards = overrides.shards.unwrap_or(drawn_shards);
         let drawn_steps = pick(r, &[100, 200, 300, 500]);
-        Self {
+        let mut options = Self {
             seed,
             overrides,
             shards,
@@ -178,7 +178,10 @@ impl Options {
             carts_max: pick(r, &[4, 64]),
             heartbeat_ms: pick(r, &[2, 10, 100]),
             extra_bytes_max: pick(r, &[0, 0, 200, 16 * 1024]),
-        }
+        };
+        // Slow shoppers live long: that takes no more looks at the clock than quick ones' lives.
+        options.heartbeat_ms = options.heartbeat_ms.max(options.think_ms_max / 50);
+        options
     }
 
     /// Whether this mistake is to be made.

@@ -8,6 +8,7 @@ mod checkout;
 mod coupon;
 mod extend;
 mod hold;
+mod key;
 mod order;
 mod price;
 mod product;
@@ -74,6 +75,7 @@ const TABLE: &[(u16, Drawer)] = &[
     (20, product::draw),
     (30, coupon::draw),
     (30, cart::draw),
+    (10, key::draw),
     (80, cart::draw_item),
     (100, read::draw),
 ];
