@@ -8,6 +8,8 @@
 pub mod node;
 pub mod program;
 pub mod store;
+pub mod wire;
 
 pub use node::Node;
 pub use store::Store;
+pub use wire::{Draft, Wire};

@@ -48,6 +48,16 @@ impl Node {
         node
     }
 
+    /// Start on `store` where it must refuse to: its exit code and all it said.
+    ///
+    /// # Panics
+    /// When it does not end by itself.
+    pub fn refused(store: &Store, args: &[&str]) -> (Option<i32>, String) {
+        let mut node = Self::spawn(store, free_address(), args);
+        let status = node.wait();
+        (status.code(), node.said())
+    }
+
     fn spawn(store: &Store, address: SocketAddr, args: &[&str]) -> Self {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         let mut command = program::claw();
@@ -99,6 +109,28 @@ impl Node {
     /// `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// `127.0.0.1:PORT`.
+    ///
+    /// # Panics
+    /// Never: the URL is our own.
+    pub fn authority(&self) -> &str {
+        self.url.strip_prefix("http://").expect("made so above")
+    }
+
+    /// Each shard's position, from `/metrics`.
+    ///
+    /// # Panics
+    /// When the node does not answer.
+    pub fn positions(&self) -> Vec<String> {
+        let mut client = Client::new(&self.url, None).expect("the node's own address");
+        let answer = client.request("GET", "/metrics", b"").expect("the node answers");
+        let text = String::from_utf8(answer.body).expect("metrics are text");
+        let lines = text.lines().filter(|line| line.starts_with("claw_shard_position"));
+        let positions: Vec<_> = lines.map(str::to_owned).collect();
+        assert!(!positions.is_empty(), "no positions in {text}");
+        positions
     }
 
     /// The process, for signals and for `/proc`.

@@ -37,6 +37,52 @@ impl Store {
         Self { folder: Some(folder), path }
     }
 
+    /// A store with these settings (`section.key`, value in TOML) and small segments, since making
+    /// large ones takes the disk's time and shows nothing more.
+    ///
+    /// # Panics
+    /// When `claw init` refuses or a setting does not exist.
+    pub fn with(template: &str, settings: &[(&str, &str)]) -> Self {
+        let store = Self::create(template);
+        store.set("log.segment_bytes", "\"1MiB\"");
+        for (setting, value) in settings {
+            store.set(setting, value);
+        }
+        store
+    }
+
+    /// Changes a setting in `store.toml`, where every setting stands, perhaps as a comment.
+    ///
+    /// # Panics
+    /// When there is no such setting.
+    pub fn set(&self, setting: &str, value: &str) {
+        let (section, key) = setting.split_once('.').expect("section.key");
+        let path = self.path.join("store.toml");
+        let text = std::fs::read_to_string(&path).expect("a store has its settings");
+        let start = text.find(&format!("\n[{section}]\n")).expect("the section is there") + 1;
+        let end = text[start..].find("\n[").map_or(text.len(), |end| start + end);
+        let line = text[start..end].lines().find(|line| {
+            let bare = line.trim_start_matches('#');
+            bare.strip_prefix(key).is_some_and(|rest| rest.starts_with(" ="))
+        });
+        let line = line.unwrap_or_else(|| panic!("{setting} is not in {}", path.display()));
+        let section_text = text[start..end].replacen(line, &format!("{key} = {value}"), 1);
+        let text = format!("{}{section_text}{}", &text[..start], &text[end..]);
+        std::fs::write(&path, text).expect("there is room");
+    }
+
+    /// `claw ARGS... --store THIS`: its exit code and all it said, talk behind data.
+    ///
+    /// # Panics
+    /// When `claw` does not start.
+    pub fn claw(&self, args: &[&str]) -> (Option<i32>, String) {
+        let mut command = program::claw();
+        command.args(args).arg("--store").arg(&self.path);
+        let output = command.output().expect("claw starts");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    }
+
     /// A store that something else made and removes.
     pub fn at(path: &Path) -> Self {
         Self { folder: None, path: path.to_path_buf() }

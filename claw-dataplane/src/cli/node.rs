@@ -45,8 +45,7 @@ pub fn run(args: NodeArgs) -> anyhow::Result<ExitCode> {
     overrides.flag("--listen", "node.listen", args.listen);
     overrides.flag("--cores", "node.cores", args.cores);
     overrides.flag("--memory", "node.memory", args.memory);
-    let device = (!args.device.is_empty()).then(|| args.device.join(","));
-    overrides.flag("--device", "log.device", device);
+    overrides.list("--device", "log.device", args.device);
     let config = Config::load(&args.store, &overrides)?;
     let schema = load_schema(&args.store)?;
     for warning in config.warnings() {

@@ -19,6 +19,8 @@ pub struct Overrides {
     pub environment: Vec<(String, String)>,
     /// Flag as the person wrote it (`--listen`), setting (`node.listen`), value.
     pub flags: Vec<(&'static str, &'static str, String)>,
+    /// The same for flags that may be given several times: their values hold commas of their own.
+    pub lists: Vec<(&'static str, &'static str, Vec<String>)>,
 }
 
 impl Overrides {
@@ -28,12 +30,19 @@ impl Overrides {
         let text = |word: std::ffi::OsString| word.into_string().ok();
         let environment =
             std::env::vars_os().filter_map(|(name, value)| text(name).zip(text(value))).collect();
-        Self { environment, flags: Vec::new() }
+        Self { environment, ..Self::default() }
     }
 
     /// Adds a flag when it was given. `setting` is `section.key`.
     pub fn flag(&mut self, flag: &'static str, setting: &'static str, value: Option<String>) {
         self.flags.extend(value.map(|value| (flag, setting, value)));
+    }
+
+    /// Adds a flag that may be given several times, when it was given at all.
+    pub fn list(&mut self, flag: &'static str, setting: &'static str, values: Vec<String>) {
+        if !values.is_empty() {
+            self.lists.push((flag, setting, values));
+        }
     }
 }
 
@@ -56,10 +65,14 @@ pub(super) fn resolve(file: &str, text: &str, overrides: &Overrides) -> Resoluti
     let mut resolution = Resolution { values: BTreeMap::new(), problems: Vec::new() };
     resolution.read_file(&Lines { file, text });
     resolution.read_environment(&overrides.environment);
-    for (flag, path, word) in &overrides.flags {
+    let words =
+        overrides.flags.iter().map(|(flag, path, word)| (flag, path, Raw::Word(word.clone())));
+    let lists =
+        overrides.lists.iter().map(|(flag, path, list)| (flag, path, Raw::Texts(list.clone())));
+    for (flag, path, raw) in words.chain(lists) {
         let (section, key) = path.split_once('.').expect("a flag names a setting");
         let setting = find(section, key).expect("a flag names a setting");
-        resolution.take(setting, &Raw::Word(word.clone()), format!("`{flag}`"));
+        resolution.take(setting, &raw, format!("`{flag}`"));
     }
     resolution.fill_defaults(file);
     resolution

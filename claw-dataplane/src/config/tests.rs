@@ -17,7 +17,7 @@ fn with_store(below: &str) -> String {
 
 fn environment(pairs: &[(&str, &str)]) -> Overrides {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    Overrides { environment: pairs.iter().map(owned).collect(), flags: Vec::new() }
+    Overrides { environment: pairs.iter().map(owned).collect(), ..Overrides::default() }
 }
 
 #[test]

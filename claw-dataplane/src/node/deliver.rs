@@ -142,11 +142,11 @@ impl Core {
         self.unstall(asker.connection);
     }
 
-    /// Reads on from a connection that had as many unanswered requests as it may.
-    fn unstall(&mut self, connection: ConnectionId) {
+    /// Reads on from a connection that had no room for another request.
+    pub(super) fn unstall(&mut self, connection: ConnectionId) {
         if let Some(peer) = self.peers.touch(connection)
             && peer.pipeline_full
-            && peer.answers.has_room()
+            && peer.has_room()
         {
             peer.pipeline_full = false;
             peer.stalled = true;

@@ -128,7 +128,7 @@ impl Core {
             self.stalled.push_back(peer.id);
             return Flow::Pause;
         }
-        if !peer.answers.has_room() {
+        if !peer.has_room() {
             peer.pipeline_full = true;
             return Flow::Pause;
         }

@@ -11,6 +11,9 @@ use crate::ring::{ConnectionId, CoreRing, RingError};
 
 /// A buffer that grew beyond this for one large answer is given back.
 const SEND_BUFFER_BYTES_KEPT: usize = 64 * 1024;
+/// With this much to send behind what is being sent, the client does not listen: it is not heard
+/// either, until it does.
+const UNSENT_BYTES_MAX: usize = 256 * 1024;
 
 /// One connection.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ pub struct Peer {
     pub(super) send: Vec<u8>,
     /// Waits in the core's list of peers to go on with.
     pub(super) stalled: bool,
-    /// Has as many unanswered requests as the pipeline allows.
+    /// Has as many unanswered requests, or unsent answers, as it may.
     pub(super) pipeline_full: bool,
     spare: Vec<u8>,
     sending: bool,
@@ -102,6 +105,11 @@ impl Peer {
             ring.close(self.id)?;
         }
         Ok(())
+    }
+
+    /// Whether another request may be taken.
+    pub fn has_room(&self) -> bool {
+        self.answers.has_room() && self.send.len() < UNSENT_BYTES_MAX
     }
 
     /// Whether nothing is under way.

@@ -139,6 +139,9 @@ impl Core {
                     if result.is_err() {
                         peer.close(&mut self.ring)?;
                     }
+                    // What waited behind it is on its way before the next request is taken.
+                    peer.advance(&mut self.ring)?;
+                    self.unstall(connection);
                 }
             }
             Completion::Closed { connection } => self.peers.remove(connection),

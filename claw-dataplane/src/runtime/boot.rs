@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use claw_common::id::ShardId;
+use claw_common::id::{Id, ShardId};
 use claw_core::log::StoreShape;
 use claw_core::schema::CompiledSchema;
 
@@ -78,6 +78,18 @@ pub enum BootError {
         /// Why.
         reason: String,
     },
+    /// The log is not of this store.
+    #[error(
+        "the log in {path} is of the store with id {found}, not {configured}: name its own --store"
+    )]
+    StoreChanged {
+        /// The data folder.
+        path: PathBuf,
+        /// In the log.
+        found: Id,
+        /// In the configuration.
+        configured: Id,
+    },
     /// A core did not start.
     #[error("core {core}: {reason}")]
     Core {
@@ -128,14 +140,11 @@ impl Node {
         if store.streams()?.is_empty() {
             crate::log::format_streams(&paths.data, shape, 0..1)?;
         }
+        check_shape(&crate::log::read_superblocks(&paths.data)?[0].shape, config)?;
         let cores_count = u16::try_from(placement.cores_count()).expect("at most CORES_MAX");
         let schema = Arc::new(schema);
         let mut rebuilt = Rebuilt::new(config, schema.hash());
         let recovered = crate::log::recover(&paths, cores_count, &mut rebuilt, &mut |_scanned| {})?;
-        if recovered.shape.shards_count != config.store.shards {
-            let found = recovered.shape.shards_count;
-            return Err(BootError::ShardsChanged { found, configured: config.store.shards });
-        }
         wait_for_clock(recovered.last_hlc.unix_ms())?;
         let shared = Arc::new(Shared::new(placement.cores_count(), config.store.shards));
         for (shard, tail) in (0..).map(ShardId).zip(&recovered.shards) {
@@ -324,6 +333,20 @@ fn shape_of(config: &Config) -> StoreShape {
         shards_count: config.store.shards,
         segment_bytes: config.log.segment_bytes,
     }
+}
+
+/// What the log was made with must be what `store.toml` says, before any of it is read.
+fn check_shape(shape: &StoreShape, config: &Config) -> Result<(), BootError> {
+    let (found, configured) = (shape.shards_count, config.store.shards);
+    if found != configured {
+        return Err(BootError::ShardsChanged { found, configured });
+    }
+    let (found, configured) = (Id(shape.store_id), config.store.id);
+    if found != configured {
+        let path = config.store_dir.clone();
+        return Err(BootError::StoreChanged { path, found, configured });
+    }
+    Ok(())
 }
 
 fn describe_cut(cut: &claw_core::log::CutBlock) -> String {
