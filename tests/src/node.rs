@@ -6,6 +6,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 pub struct Node {
     child: Child,
     url: String,
-    lines: Receiver<String>,
+    /// Locked only so that several threads may talk to the node.
+    lines: Mutex<Receiver<String>>,
     said: Vec<String>,
 }
 
@@ -78,12 +80,12 @@ impl Node {
                 }
             })
             .expect("a thread");
-        Self { child, url: format!("http://{address}"), lines, said: Vec::new() }
+        Self { child, url: format!("http://{address}"), lines: Mutex::new(lines), said: Vec::new() }
     }
 
     fn next_line(&mut self, deadline: Instant) -> Option<String> {
         let patience = deadline.saturating_duration_since(Instant::now());
-        match self.lines.recv_timeout(patience) {
+        match self.lines.get_mut().expect("nobody panicked").recv_timeout(patience) {
             Ok(line) => {
                 self.said.push(line.clone());
                 Some(line)
@@ -187,7 +189,7 @@ impl Node {
 
     /// All it has said so far.
     pub fn said(&mut self) -> String {
-        self.said.extend(self.lines.try_iter());
+        self.said.extend(self.lines.get_mut().expect("nobody panicked").try_iter());
         self.said.join("\n")
     }
 }

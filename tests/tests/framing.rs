@@ -121,7 +121,7 @@ fn what_is_too_large_is_refused_before_it_is_read() {
     refused(&node, long.as_bytes(), (431, "head-too-large"), "a long field");
     let endless = format!("{get}X-Long: {}", "x".repeat(20 * 1024));
     refused(&node, endless.as_bytes(), (431, "head-too-large"), "a head without end");
-    let fields: String = (0..70).map(|n| format!("X-{n}: 1\r\n")).collect();
+    let fields = (0..70).map(|n| format!("X-{n}: 1\r\n")).collect::<Vec<_>>().concat();
     refused(&node, format!("{get}{fields}\r\n").as_bytes(), (431, "head-too-large"), "70 fields");
 
     for length in ["65537", "99999999999999999999999"] {
@@ -237,7 +237,7 @@ fn connection_ends_when_asked_after_everything_is_answered() {
 }
 
 #[test]
-fn slow_senders_are_answered_408_and_the_quiet_are_left() {
+fn late_senders_are_answered_408_and_the_quiet_are_left() {
     let settings = [("limits.header_timeout_ms", "300"), ("limits.idle_timeout_ms", "600")];
     let store = Store::with("minimal", &settings);
     let node = Node::start(&store);

@@ -1,7 +1,10 @@
 //! One shopper with books of their own: what was asked, with which key, and what was answered.
 //!
 //! A shopper asks one thing at a time. So after a kill at most the last thing asked is in doubt,
-//! and asking again with the same key settles it.
+//! and asking again with the same key settles it. Every other shopper is a clerk, who also
+//! receives stock.
+
+pub(crate) mod market;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -50,7 +53,9 @@ struct Hold {
 #[derive(Debug)]
 pub(crate) struct Shopper {
     session: String,
+    clerk: bool,
     rng: ChaCha8Rng,
+    received: BTreeMap<&'static str, u64>,
     deeds: Vec<Deed>,
     /// Deeds before this one have been asked for again already.
     checked_count: usize,
@@ -67,14 +72,28 @@ enum Intent {
     Nothing,
     Hold(BTreeMap<&'static str, u64>),
     Release(String),
-    Order { hold_id: String, coupon: bool },
+    Order {
+        hold_id: String,
+        coupon: bool,
+    },
+    /// An order of lines that nobody held before.
+    Buy {
+        lines: BTreeMap<&'static str, u64>,
+        coupon: bool,
+    },
+    Receive {
+        sku: &'static str,
+        quantity: u64,
+    },
 }
 
 impl Shopper {
     pub(crate) fn new(number: u64, seed: u64) -> Self {
         Self {
             session: format!("shopper-{number}"),
+            clerk: number % 2 == 1,
             rng: ChaCha8Rng::seed_from_u64(seed),
+            received: BTreeMap::new(),
             deeds: Vec::new(),
             checked_count: 0,
             holds: BTreeMap::new(),
@@ -82,6 +101,11 @@ impl Shopper {
             open_orders: Vec::new(),
             intent: Intent::Nothing,
         }
+    }
+
+    /// The key that signs for them: one of each kind.
+    pub(crate) fn key_name(&self) -> &'static str {
+        if self.clerk { "operator" } else { "storefront-hmac" }
     }
 
     /// Ask for one thing after the other until the node no longer answers.
@@ -105,31 +129,54 @@ impl Shopper {
                 (Intent::Release(hold_id), "DELETE", target, String::new())
             }
             Some(hold_id) => {
-                let coupon = self.rng.random_bool(0.5);
-                let mut body = json!({"session": self.session, "hold_id": hold_id});
-                if coupon {
-                    body["coupon"] = json!(COUPON);
-                }
+                let (coupon, body) = self.checkout("hold_id", json!(hold_id));
                 let intent = Intent::Order { hold_id, coupon };
-                (intent, "POST", "/v1/checkouts".to_owned(), body.to_string())
+                (intent, "POST", "/v1/checkouts".to_owned(), body)
+            }
+            None if self.clerk && self.rng.random_bool(0.3) => {
+                let sku = SKUS[self.rng.random_range(0..SKUS.len())];
+                let quantity = self.rng.random_range(1..=9);
+                let body = json!({"delta": quantity, "reason": "delivery"}).to_string();
+                let target = format!("/v1/products/{sku}/stock");
+                (Intent::Receive { sku, quantity }, "POST", target, body)
             }
             None => {
-                let mut lines = BTreeMap::new();
-                for _ in 0..self.rng.random_range(1..=3) {
-                    let sku = SKUS[self.rng.random_range(0..SKUS.len())];
-                    lines.insert(sku, self.rng.random_range(1..=3));
+                let (lines, items) = self.choose_lines();
+                if self.rng.random_bool(0.3) {
+                    let (coupon, body) = self.checkout("items", items);
+                    (Intent::Buy { lines, coupon }, "POST", "/v1/checkouts".to_owned(), body)
+                } else {
+                    let session = &self.session;
+                    let body = json!({"session": session, "items": items, "ttl_ms": HOLD_TTL_MS});
+                    (Intent::Hold(lines), "POST", "/v1/holds".to_owned(), body.to_string())
                 }
-                let items: Vec<_> = lines
-                    .iter()
-                    .map(|(sku, quantity)| json!({"sku": sku, "quantity": quantity}))
-                    .collect();
-                let body = json!({"session": self.session, "items": items, "ttl_ms": HOLD_TTL_MS});
-                (Intent::Hold(lines), "POST", "/v1/holds".to_owned(), body.to_string())
             }
         };
         let key = uuid::Builder::from_random_bytes(self.rng.random()).into_uuid().to_string();
         self.deeds.push(Deed { method, target, body, key, answer: None });
         self.intent = intent;
+    }
+
+    fn choose_lines(&mut self) -> (BTreeMap<&'static str, u64>, Value) {
+        let mut lines = BTreeMap::new();
+        for _ in 0..self.rng.random_range(1..=3) {
+            let sku = SKUS[self.rng.random_range(0..SKUS.len())];
+            lines.insert(sku, self.rng.random_range(1..=3));
+        }
+        let items = lines.iter().map(|(sku, quantity)| json!({"sku": sku, "quantity": quantity}));
+        let items = items.collect();
+        (lines, items)
+    }
+
+    /// The body of a checkout, half of them with a coupon.
+    fn checkout(&mut self, basket: &str, value: Value) -> (bool, String) {
+        let coupon = self.rng.random_bool(0.5);
+        let mut body = json!({"session": self.session});
+        body[basket] = value;
+        if coupon {
+            body["coupon"] = json!(COUPON);
+        }
+        (coupon, body.to_string())
     }
 
     /// Ask for the last deed; `false` when there was no answer.
@@ -155,16 +202,25 @@ impl Shopper {
         let (hold_id, state) = match self.intent.clone() {
             Intent::Nothing => return,
             Intent::Hold(lines) => {
-                let id = answer["hold_id"].as_str().expect("a hold has an id").to_owned();
+                let id = id_of(answer, "hold_id");
                 self.active.push(id.clone());
                 self.holds.insert(id, Hold { lines, state: HoldState::Active });
                 return;
             }
             Intent::Release(hold_id) => (hold_id, HoldState::Released),
             Intent::Order { hold_id, coupon } => {
-                let order_id = answer["order_id"].as_str().expect("an order has an id").to_owned();
-                self.open_orders.push(order_id);
+                self.open_orders.push(id_of(answer, "order_id"));
                 (hold_id, HoldState::Ordered { coupon })
+            }
+            Intent::Buy { lines, coupon } => {
+                let id = id_of(answer, "order_id");
+                self.open_orders.push(id.clone());
+                self.holds.insert(id, Hold { lines, state: HoldState::Ordered { coupon } });
+                return;
+            }
+            Intent::Receive { sku, quantity } => {
+                *self.received.entry(sku).or_default() += quantity;
+                return;
             }
         };
         self.active.retain(|id| *id != hold_id);
@@ -222,6 +278,9 @@ impl Shopper {
                 *counts.entry(sku).or_default() += quantity;
             }
         }
+        for (sku, quantity) in &self.received {
+            *books.received.entry(sku).or_default() += quantity;
+        }
         books.deeds_count += self.deeds.len();
     }
 
@@ -229,6 +288,10 @@ impl Shopper {
         let ordered = |hold: &Hold| u64::from(matches!(hold.state, HoldState::Ordered { .. }));
         self.holds.values().map(ordered).sum()
     }
+}
+
+fn id_of(answer: &Value, member: &str) -> String {
+    answer[member].as_str().unwrap_or_else(|| panic!("{member} of {answer}")).to_owned()
 }
 
 fn call(deed: &Deed) -> Call<'_> {
@@ -244,6 +307,7 @@ fn call(deed: &Deed) -> Call<'_> {
 /// What all shoppers together believe.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
+    received: BTreeMap<&'static str, u64>,
     held: BTreeMap<&'static str, u64>,
     sold: BTreeMap<&'static str, u64>,
     coupon_uses: u64,
@@ -251,6 +315,10 @@ pub(crate) struct Books {
 }
 
 impl Books {
+    pub(crate) fn received(&self, sku: &str) -> u64 {
+        self.received.get(sku).copied().unwrap_or_default()
+    }
+
     pub(crate) fn held(&self, sku: &str) -> u64 {
         self.held.get(sku).copied().unwrap_or_default()
     }
