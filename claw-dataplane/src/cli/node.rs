@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::config::{Config, Overrides, load_schema};
-use crate::runtime::boot::{Node, Summary};
+use crate::runtime::boot::Node;
+use crate::runtime::open::Summary;
 use crate::runtime::signals;
 
 /// Run a node in the foreground.

@@ -36,6 +36,8 @@ pub struct Gate {
     scratch: Scratch,
     schema: Arc<CompiledSchema>,
     settings: Settings,
+    /// Whether counters are served.
+    metrics_served: bool,
     limits: Limits,
     renderer: Renderer,
     metrics: IngestMetrics,
@@ -71,6 +73,7 @@ impl Gate {
                 hold_ttl_ms_default: config.holds.ttl_ms_default,
                 checkout_ttl_ms: config.holds.ttl_ms_default,
             },
+            metrics_served: config.node.metrics,
             limits: Limits::new(&rates(config)),
             renderer: Renderer::new(config.http.cors_origins.clone()),
             metrics: IngestMetrics::default(),
@@ -100,6 +103,9 @@ impl Gate {
     /// Finds the route.
     pub fn route<'a>(&self, request: &http::Request<'a>) -> Result<Match<'a>, Problem> {
         match find_route(request.method, request.path) {
+            Routing::Found(matched) if matched.route == Route::Metrics && !self.metrics_served => {
+                Err(unrouted(&Routing::NoPath, request.path))
+            }
             Routing::Found(matched) => Ok(matched),
             other => Err(unrouted(&other, request.path)),
         }

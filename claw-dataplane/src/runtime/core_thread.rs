@@ -36,7 +36,7 @@ use crate::ring::{
     RingWaker, listen,
 };
 
-use super::boot::chain;
+use super::error::chain;
 use super::mesh::Endpoint;
 use super::placement::{CoreId, Placement};
 
@@ -73,6 +73,8 @@ pub struct CoreSeed {
     pub mesh: Endpoint<Envelope>,
     /// What all cores share.
     pub shared: Arc<Shared>,
+    /// CPUs that no core has.
+    pub spare_cpus: Vec<usize>,
 }
 
 /// What a started core tells the others.
@@ -151,6 +153,10 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
     let mut ring = CoreRing::new(shape).map_err(|error| chain(&error))?;
     let (arena, slots) = Arena::map(ArenaShape::default()).map_err(|error| chain(&error))?;
     ring.register_arena(&arena).map_err(|error| chain(&error))?;
+    if seed.flush == FlushMode::LinkedSync && seed.config.node.spin_us > 0 {
+        // A linked flush runs on a kernel worker, which must not share a core that spins.
+        ring.place_workers(&seed.spare_cpus).map_err(|error| chain(&error))?;
+    }
     let stream = start_stream(&seed, slots)?;
     let (listener, address) = start_listener(&seed, &mut ring)?;
     let started = Started {

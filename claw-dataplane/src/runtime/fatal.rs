@@ -35,7 +35,6 @@ pub enum FatalReason {
 /// Says why and ends the process with [`EXIT_NOT_DURABLE`].
 #[expect(clippy::exit, reason = "the one place that may: a panic would stop one core only")]
 pub fn fatal(reason: &FatalReason) -> ! {
-    log::error!("fatal: {reason}");
     // Standard error may be gone; there is nobody left to tell.
     drop(writeln!(std::io::stderr().lock(), "claw: fatal: {reason}"));
     std::process::exit(EXIT_NOT_DURABLE);

@@ -17,7 +17,7 @@ use claw_common::checksum::Digest;
 use claw_common::id::ShardId;
 use claw_core::log::ShardStart;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::log::{
     FileStore, LogError, LogPaths, ReadError, RecoverError, Retention, SegmentSupply,
     SnapshotHeader, archive, replay_durable, write_snapshot,
@@ -25,8 +25,9 @@ use crate::log::{
 
 use crate::node::shared::Shared;
 
-use super::boot::{BootError, chain};
+use super::error::{BootError, chain};
 use super::fatal::{FatalReason, fatal};
+use super::placement::run_on;
 use super::rebuild::{RebuildError, Rebuilt};
 
 /// Segments ready per stream beyond the one being written: one to turn to, one being prepared.
@@ -45,10 +46,6 @@ pub struct HousekeepingSeed {
     pub paths: LogPaths,
     /// Where each core takes segments from.
     pub supplies: Vec<Arc<SegmentSupply>>,
-    /// What happens to covered segments.
-    pub retention: Retention,
-    /// Between two snapshots.
-    pub snapshot_interval: Duration,
     /// Segments each stream has in use.
     pub used: Vec<Vec<u32>>,
     /// The store's settings.
@@ -57,6 +54,8 @@ pub struct HousekeepingSeed {
     pub schema_hash: Digest,
     /// Where cores give the hashes of their shards.
     pub shared: Arc<Shared>,
+    /// Where to run: away from the cores when there is such a place.
+    pub cpus: Vec<usize>,
 }
 
 /// The running thread.
@@ -69,11 +68,15 @@ pub struct Housekeeping {
 impl Housekeeping {
     /// Prepares the first segments, then keeps going on a thread of its own.
     pub fn start(seed: HousekeepingSeed) -> Result<Self, BootError> {
+        let cpus = seed.cpus.clone();
         let mut keeper = Keeper::new(seed)?;
         keeper.fill()?;
         let (stop, stopped) = channel();
         #[expect(clippy::disallowed_methods, reason = "runtime/ is where threads start")]
-        let thread = std::thread::spawn(move || keeper.run(&stopped));
+        let thread = std::thread::spawn(move || {
+            run_on(&cpus);
+            keeper.run(&stopped);
+        });
         Ok(Self { stop, thread })
     }
 
@@ -120,8 +123,11 @@ impl Keeper {
         Ok(Self {
             store: seed.store,
             paths: seed.paths,
-            retention: seed.retention,
-            snapshot_interval: seed.snapshot_interval,
+            retention: match seed.config.log.retention {
+                config::Retention::Archive => Retention::Archive,
+                config::Retention::Discard => Retention::Discard,
+            },
+            snapshot_interval: Duration::from_secs(seed.config.log.snapshot_interval_s),
             streams,
             config: seed.config,
             schema_hash: seed.schema_hash,

@@ -6,9 +6,11 @@
 
 pub mod boot;
 pub mod core_thread;
+pub mod error;
 pub mod fatal;
 pub mod housekeeping;
 pub mod mesh;
+pub mod open;
 pub mod placement;
 pub mod rebuild;
 pub mod signals;

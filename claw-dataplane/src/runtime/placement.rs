@@ -43,6 +43,13 @@ impl Placement {
         &self.cpus
     }
 
+    /// CPUs of `allowed` that no core has; all of them when the cores have every one.
+    pub fn spare_cpus(&self, allowed: &[usize]) -> Vec<usize> {
+        let spare: Vec<_> =
+            allowed.iter().copied().filter(|cpu| !self.cpus.contains(cpu)).collect();
+        if spare.is_empty() { allowed.to_vec() } else { spare }
+    }
+
     /// How many cores.
     pub fn cores_count(&self) -> usize {
         self.cpus.len()
@@ -83,6 +90,23 @@ pub fn cpus_allowed() -> Vec<usize> {
     let cpus: Vec<usize> =
         (0..count).filter(|&cpu| result == 0 && unsafe { libc::CPU_ISSET(cpu, &set) }).collect();
     if cpus.is_empty() { vec![0] } else { cpus }
+}
+
+/// Lets the calling thread run on these CPUs only. What the kernel refuses stays as it was: a place
+/// is a matter of speed, not of correctness.
+pub fn run_on(cpus: &[usize]) {
+    // SAFETY: an all-zero cpu_set_t is a valid empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    for &cpu in cpus {
+        // SAFETY: CPU numbers come from `cpus_allowed` and are below CPU_SETSIZE.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+    }
+    // SAFETY: `set` is a live cpu_set_t of the size given.
+    let result =
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
+    if result != 0 {
+        log::debug!("the kernel keeps this thread off cpus {cpus:?}");
+    }
 }
 
 #[cfg(test)]
