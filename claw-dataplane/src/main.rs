@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: claw_dataplane::buffer::LargePages = claw_dataplane::buffer::LargePages;
+
 fn main() -> ExitCode {
     claw_dataplane::cli::main()
 }

@@ -14,10 +14,13 @@
 //! not reachable at all; memory never touched since boot does not exist (a first touch costs up to
 //! ten microseconds a page).
 //!
+//! Beside them [`LargePages`], the allocator of the binary, for everything large that is not a pool.
+//!
 //! Deliberately absent: growth. A pool that is empty is backpressure, not a reason to allocate.
 
 mod arena;
 mod error;
+mod large_pages;
 mod receive;
 #[cfg(test)]
 mod tests;
@@ -25,4 +28,5 @@ mod tests;
 pub(crate) use arena::ArenaMemory;
 pub use arena::{Arena, ArenaShape, FillingSlot, FreeSlot, InFlightSlot};
 pub use error::BufferError;
+pub use large_pages::{LARGE_BYTES_MIN, LargePages};
 pub use receive::{ReceivePool, ReceiveShape, ReceivedBuffer};
