@@ -17,7 +17,7 @@ use claw_sdk::signature::{base, digest};
 use ed25519_dalek::{Signature, Verifier as _};
 use hmac::Mac as _;
 
-use super::fields::{SignatureInput, find_signature, parse_signature_input};
+use super::fields::{COMPONENTS_MAX, SignatureInput, find_signature, parse_signature_input};
 use super::keyring::{Check, Key, Keyring};
 use crate::ingest::http::Request;
 use crate::ingest::problem::{Problem, ProblemKind};
@@ -132,10 +132,13 @@ impl Verifier {
         out.clear();
         out.resize(SIGNATURE_BYTES, 0);
         let mut covered = Coverage(0);
+        // Written down once: finding the names in the text again for each would be quadratic.
+        let mut names = [""; COMPONENTS_MAX];
         for (index, name) in input.components().enumerate() {
-            if input.components().take(index).any(|earlier| earlier == name) {
+            if names[..index].contains(&name) {
                 return Err(bad(format!("{name} is covered twice")));
             }
+            names[index] = name;
             covered.add(name);
             write_component(out, request, name)?;
         }
