@@ -37,6 +37,11 @@ fn open_listener(shape: ListenShape) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
+/// Most connections the kernel lets wait, whatever is asked; `None` where it does not say.
+pub fn backlog_count_max() -> Option<i32> {
+    std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok()
+}
+
 /// A TCP socket of the address's family.
 pub(super) fn open_socket(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };

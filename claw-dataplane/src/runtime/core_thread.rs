@@ -33,7 +33,7 @@ use crate::node::shared::Shared;
 use crate::node::stream::{Stream, StreamStart};
 use crate::ring::{
     CoreRing, GlommioHost, GlommioHostShape, ListenShape, ListenerId, RingAddress, RingShape,
-    RingWaker, listen,
+    RingWaker, backlog_count_max, listen,
 };
 
 use super::error::chain;
@@ -224,9 +224,15 @@ fn start_listener(
     ring: &mut CoreRing,
 ) -> Result<(ListenerId, SocketAddr), String> {
     let address = seed.config.node.listen;
+    let backlog_count = backlog_count_max().map_or(BACKLOG_COUNT, |max| BACKLOG_COUNT.min(max));
+    if backlog_count < BACKLOG_COUNT && seed.id.index() == 0 {
+        log::info!(
+            "{backlog_count} connections may wait to be accepted on each core; more at once lose \
+             a second each: raise net.core.somaxconn to {BACKLOG_COUNT} where bursts come"
+        );
+    }
     let failed = |error: &dyn std::error::Error| format!("listen on {address}: {}", chain(error));
-    let socket = listen(ListenShape { address, backlog_count: BACKLOG_COUNT })
-        .map_err(|error| failed(&error))?;
+    let socket = listen(ListenShape { address, backlog_count }).map_err(|error| failed(&error))?;
     let bound = socket.local_addr().map_err(|error| failed(&error))?;
     let listener = ring.listen(socket).map_err(|error| failed(&error))?;
     Ok((listener, bound))
