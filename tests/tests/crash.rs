@@ -25,6 +25,8 @@ use shopper::market::{Market, busy_store, inspect};
 /// A kill comes at most this long after the shoppers started, so that it falls into start-up,
 /// first writes, full load and snapshots alike.
 const KILL_DELAY_MS_MAX: u64 = 1_200;
+/// Then a fresh store: this one's memory for orders is finite, and full would be answered 503.
+const KILLS_PER_STORE: u64 = 10;
 /// The log is inspected with the node dead after every so many kills.
 const INSPECT_EVERY: u64 = 5;
 
@@ -53,10 +55,19 @@ fn kill_again_and_again(shards: &str, args: &[&str]) {
     let seed = number("CLAW_SEED").unwrap_or_else(fresh_seed);
     say(&format!("seed {seed}, {kills} kills, {shards} shards"));
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut left = kills;
+    while left > 0 {
+        let count = left.min(KILLS_PER_STORE);
+        kill_one_store(&mut rng, (shards, args), count);
+        left -= count;
+    }
+}
 
+fn kill_one_store(rng: &mut ChaCha8Rng, shape: (&str, &[&str]), kills: u64) {
+    let (shards, args) = shape;
     let store = busy_store(shards);
     let mut node = Node::start_with(&store, args);
-    let mut market = Market::open(&store, &node, &mut rng);
+    let mut market = Market::open(&store, &node, rng);
     for kill in 1..=kills {
         let delay = Duration::from_millis(rng.random_range(0..KILL_DELAY_MS_MAX));
         market.shop_until(&store, &mut node, |node| {
