@@ -1,6 +1,6 @@
 //! Identifiers: 128-bit ids with their home shard inside, SKUs, sessions, shards, positions.
 //!
-//! Does not make ids: entropy enters the core as input (see `claw-core::input`).
+//! Does not make ids: entropy enters the core as input, with each request.
 
 use core::fmt;
 

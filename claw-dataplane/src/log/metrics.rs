@@ -1,6 +1,6 @@
 //! Counters of one stream's write pipeline: plain numbers, read by the core that owns the stream.
 //!
-//! Does not export anything: the telemetry reads a copy once a second.
+//! Does not export anything: `/metrics` shows the node's own counters (`node::shared`).
 
 /// What a stream has written since its node started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Running effects: answers to connections or other cores, messages to shards.
 //!
-//! Only called with effects whose block is durable. Owns the two routes of more than one outcome:
-//! the price that a cart item needs, and lists over all shards.
+//! Only called with effects of positions that are durable. Owns the two routes of more than one
+//! outcome: the price that a cart item needs, and lists over all shards.
 
 use claw_common::id::{Position, ShardId};
 use claw_core::codec::{Decode, Encode, Reader, Writer};

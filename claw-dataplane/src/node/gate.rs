@@ -1,8 +1,8 @@
 //! The gate of a core: everything ingest needs between a request and its command, and back.
 //!
 //! Owns the keyring in force, the verifier, the compiled schema, the settings, the renderer and the
-//! counters, and the order of the checks: route, signature, role. What each check is belongs to
-//! `ingest`.
+//! counters, and the order of the checks: route, signature, role, the key's rate. What each check
+//! is belongs to `ingest`.
 
 use std::sync::Arc;
 

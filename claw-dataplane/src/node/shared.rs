@@ -1,7 +1,8 @@
 //! What all cores of a node share: the stop flag, positions and counters.
 //!
-//! Written with relaxed atomics by one core each, read by whoever renders metrics or answers
-//! `Claw-After`. Nothing here decides anything but the stop.
+//! Every position and counter is an atomic with one writing core, read by whoever renders metrics
+//! or answers `Claw-After`. The locks here are taken about once a second or once a snapshot, never
+//! on the way of an order. Nothing here decides anything but the stop.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};

@@ -1,6 +1,6 @@
 //! Counters of one ring: plain numbers, read by the core that owns the ring.
 //!
-//! Does not export anything: the telemetry reads a copy once a second.
+//! Does not export anything: `/metrics` shows the node's own counters (`node::shared`).
 
 /// What a ring has done since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

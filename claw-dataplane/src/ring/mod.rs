@@ -18,7 +18,7 @@
 //! - One thread: a ring is made, driven and dropped on one thread (`SINGLE_ISSUER`).
 //! - Whatever the kernel may still touch is owned by the ring until the completion says otherwise,
 //!   through a drop as well.
-//! - User data is a type ([`user_data`]); no completion can be taken for another.
+//! - User data is a type (`user_data`); no completion can be taken for another.
 //! - A host never waits with entries unsubmitted ([`CoreRing::prepare_park`]).
 //! - At most one send per connection is in flight.
 //!

@@ -31,6 +31,7 @@ use super::signals;
 
 /// How long the main thread waits for a signal before it looks at its threads.
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
+
 /// A node that serves.
 #[derive(Debug)]
 pub struct Node {

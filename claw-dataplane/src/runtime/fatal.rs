@@ -7,7 +7,7 @@
 
 use std::io::Write as _;
 
-/// Exit code of a node that could no longer promise durability (api.md).
+/// Exit code of a node that could no longer promise durability.
 pub const EXIT_NOT_DURABLE: i32 = 3;
 
 /// Why a node stops at once.

@@ -1,11 +1,12 @@
 //! The housekeeping thread: segments ahead of need, snapshots, the archive.
 //!
-//! Owns everything about the log that may block. Keeps [`SEGMENTS_AHEAD`] segments ready for each
-//! stream, freed ones first; every snapshot interval it replays what became durable since into a
-//! second state, compares it with the live shards where
-//! those gave a hash, writes it as a snapshot and archives what all snapshots cover. The second state
-//! never touches the live one: cores are not slowed, at the price of holding the state twice while
-//! a snapshot is made. A failure here ends the node: without segments it could not go on anyway.
+//! Owns everything about the log that may block. Keeps two segments ready for each stream, freed
+//! ones first. Every snapshot interval it replays what became durable since the last snapshots into
+//! a second state, compares that with the live shards where those gave a hash (those small enough
+//! to be hashed while they serve), writes it as snapshots and archives what all snapshots cover.
+//! The second state never touches the live one: cores are not slowed, at the price of holding the
+//! state twice while a snapshot is made. A replay that differs, and any failure to read or write,
+//! ends the node: without segments it could not go on anyway.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ use super::rebuild::{RebuildError, Rebuilt};
 const SEGMENTS_AHEAD: usize = 2;
 /// How often the supply is looked at. A core that writes 2 GB/s fills a 64 MiB segment in 30 ms.
 const SUPPLY_INTERVAL: Duration = Duration::from_millis(10);
-/// Cores give their hashes within a heartbeat (5 ms) and a commit; whoever is later is not compared.
+/// Cores give their hashes within a heartbeat (5 ms); whoever is later is not compared.
 const HASHES_WAIT: Duration = Duration::from_millis(50);
 
 /// What housekeeping starts from.

@@ -3,7 +3,8 @@
 //! Owns queues and the list of cores to wake; the doorbell itself (`MSG_RING`) belongs to the ring.
 //! Two ways to send: a *request* may be refused when the queue is full (the caller answers 503), a
 //! *letter* (an outcome or a message between shards) is never lost: it waits in an overflow list,
-//! which is bounded because each letter answers a request in flight or belongs to a live hold.
+//! which is bounded because each letter answers a request in flight or belongs to a live hold or
+//! order. A changed keyring goes the same way.
 //! `rtrb` carries the queues: wait-free, maintained, and its whole API is one bounded ring.
 
 use std::collections::VecDeque;

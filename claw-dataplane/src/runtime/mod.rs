@@ -1,8 +1,9 @@
 //! Boot, placement, mesh and fatal stops: the only place threads start.
 //!
-//! [`boot`] turns a configuration into running cores: it recovers the log, plans which core runs
-//! which shard, starts one glommio executor per core and waits for a signal. What a core does is in
-//! `node`; what a request means is in `claw-core`.
+//! [`boot`] turns a configuration into running cores: it plans which core runs which shard
+//! ([`placement`]), opens the store ([`open`]: recovery, through [`rebuild`]), starts one thread
+//! with a glommio executor per core ([`core_thread`]) and one for [`housekeeping`], and waits for a
+//! signal. What a core does is in `node`; what a request means is in `claw-core`.
 
 pub mod boot;
 pub mod core_thread;

@@ -78,7 +78,7 @@ pub const fn is_evictable(state: OrderState) -> bool {
 }
 
 impl OrderState {
-    /// The name in api.md.
+    /// The name in the public interface.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reserving => "reserving",

@@ -220,7 +220,7 @@ pub enum Command<'a> {
         number: u32,
         /// `keyid`.
         name: &'a str,
-        /// Role as in api.md.
+        /// Role, as the public interface names it.
         role: &'a str,
         /// 1 ed25519, 2 hmac-sha256.
         algorithm: u16,

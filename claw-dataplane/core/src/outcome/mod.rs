@@ -141,7 +141,7 @@ pub struct HoldView<'a> {
     pub expires_at_ms: UnixMs,
 }
 
-/// The life of an order (api.md's names). The transition table is `checkout::transitions`.
+/// The life of an order (the interface's names). The transition table is `checkout::transitions`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum OrderState {
@@ -169,7 +169,7 @@ pub enum OrderState {
     Refunded = 10,
 }
 
-/// Why an order was cancelled (api.md's names).
+/// Why an order was cancelled (the interface's names).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum CancelReason {

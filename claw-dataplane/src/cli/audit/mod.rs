@@ -1,6 +1,6 @@
 //! `claw audit`: was anything sold twice, lost or conjured up?
 //!
-//! Replays the whole log, archive included, into [`books`] that share no code with the shards that
+//! Replays the whole log, archive included, into `books` that share no code with the shards that
 //! wrote it, and checks after every record: `on_hand = received - removed - sold`, `available =
 //! on_hand - held`, nothing negative; each hold ends once; no coupon is used beyond its limit. At
 //! the end what products count as held must be what holds, orders and reservations hold.

@@ -1,6 +1,6 @@
 //! `claw log`: what is in a store's log, read in place, also while a node runs.
 //!
-//! Owns the arguments. Each sub-verb is a file; [`source`] opens the store, [`render`] makes an
+//! Owns the arguments. Each sub-verb is a file; `source` opens the store, `render` makes an
 //! event readable. Nothing here changes a store.
 
 mod render;

@@ -1,6 +1,6 @@
 //! The registered keys as the verifier needs them: by name, decompressed, keyed, with their role.
 //!
-//! Built from entries that the node reads from its log and its store; changed only by log events.
+//! Built whole from the store's registry; the node puts it in force once its log has every change.
 //! Keeps revoked keys, so that their use is told from the use of a name nobody registered.
 
 use claw_common::limits::KEYS_MAX;

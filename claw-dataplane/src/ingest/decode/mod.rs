@@ -4,7 +4,7 @@
 //! JSON, that its members are those of the State-Schema, that values are in bounds. The command
 //! borrows from the request and the scratch, so it is handed to a closure and lives no longer.
 //!
-//! [`headers`] reads fields and queries, [`json`] the document, [`catalogue`] and [`shopping`] turn
+//! [`headers`] reads fields and queries, [`json`] the document, `catalogue` and `shopping` turn
 //! bodies into commands.
 
 mod body;

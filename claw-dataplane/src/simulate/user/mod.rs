@@ -1,7 +1,7 @@
 //! A shopper as a state machine: events in, the next request or a pause out.
 //!
 //! Owns one shopper's journey through the interface, its random choices and its patience. The
-//! [`Stage`] names the request that is next or out; an answer moves it on:
+//! `Stage` names the request that is next or out; an answer moves it on:
 //!
 //! ```text
 //!   browse       View -> View -> Start

@@ -42,7 +42,7 @@ pub enum FieldValue<'a> {
 pub type Visitor<'v> = &'v mut dyn FnMut(&'static str, FieldValue<'_>);
 
 impl CancelReason {
-    /// The name in api.md.
+    /// The name in the public interface.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SoldOut => "sold-out",
