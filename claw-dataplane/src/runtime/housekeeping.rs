@@ -1,12 +1,11 @@
 //! The housekeeping thread: segments ahead of need, snapshots, the archive.
 //!
-//! Owns everything about the log that may block. Keeps two segments ready for each stream, freed
-//! ones first. Every snapshot interval it replays what became durable since the last snapshots into
-//! a second state, compares that with the live shards where those gave a hash (those small enough
-//! to be hashed while they serve), writes it as snapshots and archives what all snapshots cover.
-//! The second state never touches the live one: cores are not slowed, at the price of holding the
-//! state twice while a snapshot is made. A replay that differs, and any failure to read or write,
-//! ends the node: without segments it could not go on anyway.
+//! Owns everything about the log that may block. Keeps [`SEGMENTS_AHEAD`] segments ready for each
+//! stream, freed ones first. Every snapshot interval it replays what became durable into a second
+//! state, compares it with the live shards where those gave a hash, writes it as a snapshot and
+//! archives what all snapshots cover. The second state never touches the live one: cores are not
+//! slowed, at the price of holding the state twice while a snapshot is made. A failure here ends the
+//! node: without segments it could not go on anyway.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
