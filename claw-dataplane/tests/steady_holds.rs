@@ -1,4 +1,4 @@
-//! A hold in steady state takes no memory: from the bytes of the request to the bytes of the answer.
+//! A hold in steady state takes no memory, from the request's bytes to the answer's.
 //!
 //! Its own test binary, because it counts with the process's allocator. Everything on the way is
 //! the real part; the ring and the device are not on it.

@@ -14,7 +14,7 @@
 //! not reachable at all; memory never touched since boot does not exist (a first touch costs up to
 //! ten microseconds a page).
 //!
-//! Beside them [`LargePages`], the allocator of the binary, for everything large that is not a pool.
+//! Beside them [`LargePages`], the binary's allocator, for everything large that is not a pool.
 //!
 //! Deliberately absent: growth. A pool that is empty is backpressure, not a reason to allocate.
 

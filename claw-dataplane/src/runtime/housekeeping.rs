@@ -4,8 +4,8 @@
 //! stream, freed ones first. Every snapshot interval it replays what became durable into a second
 //! state, compares it with the live shards where those gave a hash, writes it as a snapshot and
 //! archives what all snapshots cover. The second state never touches the live one: cores are not
-//! slowed, at the price of holding the state twice while a snapshot is made. A failure here ends the
-//! node: without segments it could not go on anyway.
+//! slowed, at the price of holding the state twice while a snapshot is made. A failure here ends
+//! the node: without segments it could not go on anyway.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
