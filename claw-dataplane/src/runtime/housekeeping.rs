@@ -1,6 +1,6 @@
 //! The housekeeping thread: segments ahead of need, snapshots, the archive.
 //!
-//! Owns everything about the log that may block. Keeps [`SEGMENTS_AHEAD`] segments ready for each
+//! Owns everything about the log that may block. Keeps `SEGMENTS_AHEAD` segments ready for each
 //! stream, freed ones first. Every snapshot interval it replays what became durable into a second
 //! state, compares it with the live shards where those gave a hash, writes it as a snapshot and
 //! archives what all snapshots cover. The second state never touches the live one: cores are not
