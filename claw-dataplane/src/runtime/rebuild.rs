@@ -4,10 +4,8 @@
 
 use claw_common::checksum::Digest;
 use claw_common::id::ShardId;
-use claw_common::time::Hlc;
-use claw_core::command::CommandKey;
 use claw_core::log::{BlockView, RecordView};
-use claw_core::shard::{ApplyError, Capacities, Replayed, Shard, ShardConfig};
+use claw_core::shard::{ApplyError, Capacities, Shard, ShardConfig};
 
 use crate::config::Config;
 use crate::log::{Rebuild, Recovered, Snapshot};
@@ -128,7 +126,7 @@ impl Rebuild for Rebuilt {
         let index = usize::from(record.shard.0);
         let shard = self.shards[index].as_mut().expect("taken only at the end");
         shard.observe_vector(&block.vector().collect::<Vec<_>>());
-        shard.apply(&replayed(record))?;
+        shard.apply(&record.into())?;
         if let Some(Some(live)) = self.live.get(index)
             && live.sequence == record.sequence
         {
@@ -139,22 +137,6 @@ impl Rebuild for Rebuilt {
             self.compared_count += 1;
         }
         Ok(())
-    }
-}
-
-/// A record of the log as a shard takes it.
-pub fn replayed<'a>(record: &RecordView<'a>) -> Replayed<'a> {
-    let header = record.header;
-    Replayed {
-        kind: header.kind.get(),
-        event_version: header.event_version.get(),
-        decided: Hlc(header.hlc.get()),
-        now_ms: header.now_ms.get(),
-        identity: CommandKey { key: header.command, digest: header.command_digest },
-        sequence: record.sequence,
-        seen: record.seen().map(|(shard, sequence)| (shard.0, sequence)),
-        event: record.event,
-        answer: record.answer,
     }
 }
 

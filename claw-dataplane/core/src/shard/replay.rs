@@ -9,6 +9,7 @@ use super::state::{Facts, State};
 use super::{Shard, ShardConfig};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::command::CommandKey;
+use crate::log::RecordView;
 
 /// A record of the log as replay reads it.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,23 @@ pub struct Replayed<'a> {
     pub event: &'a [u8],
     /// The remembered answer.
     pub answer: &'a [u8],
+}
+
+impl<'a> From<&RecordView<'a>> for Replayed<'a> {
+    fn from(record: &RecordView<'a>) -> Self {
+        let header = record.header;
+        Self {
+            kind: header.kind.get(),
+            event_version: header.event_version.get(),
+            decided: Hlc(header.hlc.get()),
+            now_ms: header.now_ms.get(),
+            identity: CommandKey { key: header.command, digest: header.command_digest },
+            sequence: record.sequence,
+            seen: record.seen().map(|(shard, sequence)| (shard.0, sequence)),
+            event: record.event,
+            answer: record.answer,
+        }
+    }
 }
 
 impl Shard {

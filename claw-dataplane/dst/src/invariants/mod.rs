@@ -45,12 +45,11 @@ mod terminal;
 
 use claw_common::checksum::Digest;
 use claw_common::id::ShardId;
-use claw_common::time::{Hlc, UnixMs};
+use claw_common::time::UnixMs;
 use claw_core::codec::Reader;
-use claw_core::command::CommandKey;
 use claw_core::log::{BlockView, RecordView, ShardTail};
+use claw_core::shard::Shard;
 use claw_core::shard::event::Event;
-use claw_core::shard::{Replayed, Shard};
 
 use crate::options::Options;
 use crate::violation::{Checked, Violation};
@@ -174,22 +173,6 @@ impl Ledger {
         self.survival.restarted(id, end.sequence)?;
         self.durability.restarted(id, end.sequence);
         self.replay.restarted(shard, end, from)
-    }
-}
-
-/// A record as a shard replays it.
-pub(crate) fn replayed<'a>(record: &RecordView<'a>) -> Replayed<'a> {
-    let header = record.header;
-    Replayed {
-        kind: header.kind.get(),
-        event_version: header.event_version.get(),
-        decided: Hlc(header.hlc.get()),
-        now_ms: header.now_ms.get(),
-        identity: CommandKey { key: header.command, digest: header.command_digest },
-        sequence: record.sequence,
-        seen: record.seen().map(|(shard, sequence)| (shard.0, sequence)),
-        event: record.event,
-        answer: record.answer,
     }
 }
 

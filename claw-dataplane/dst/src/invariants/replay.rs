@@ -11,7 +11,7 @@ use claw_common::id::ShardId;
 use claw_core::log::{BlockView, RecordView, ShardTail};
 use claw_core::shard::Shard;
 
-use super::{replayed, snapshot};
+use super::snapshot;
 use crate::options::Options;
 use crate::site::{shard_config, shards};
 use crate::violation::{Checked, Violation, check};
@@ -74,7 +74,7 @@ impl Replay {
         }
         follower
             .shard
-            .apply(&replayed(record))
+            .apply(&record.into())
             .map_err(|error| Violation::new(NAME, format!("record {due}: {error}")))?;
         follower.sequence = due;
         if due == view.sequence_last() {

@@ -19,7 +19,7 @@ use super::Node;
 use super::lane::Lane;
 use super::stream::{Stream, Used};
 use crate::device::{Device, SUPERBLOCK_AREA, area_of_segment};
-use crate::invariants::{RecoveredBlock, replayed};
+use crate::invariants::RecoveredBlock;
 use crate::options::{Canary, Options};
 use crate::site::{Site, shard_config, shards};
 use crate::violation::{Checked, Violation};
@@ -243,7 +243,7 @@ fn apply(shard: &mut Shard, record: &RecordView<'_>, options: &Options, last: u6
     }
     for _ in 0..=u32::from(twice) {
         shard
-            .apply(&replayed(record))
+            .apply(&record.into())
             .map_err(|error| Violation::new(RECOVERS, format!("{error} at {}", record.sequence)))?;
     }
     Ok(())
