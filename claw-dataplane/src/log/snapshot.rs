@@ -1,7 +1,7 @@
 //! Snapshots: a shard's state at a log position, as a file that proves itself.
 //!
 //! ```text
-//!  shard-SS-position-NNNNNNNNNNNNNNNNNNNN.snapshot
+//!  shard-SS-position-NNNNNNNNNNNNNNNNNNNN[-copy].snapshot
 //!  +---------------------+---------------------- - - -+
 //!  | SnapshotRaw, 256 B  | body: the state, encoded   |    BLAKE3 over both
 //!  +---------------------+---------------------- - - -+
@@ -10,7 +10,9 @@
 //! that the chain goes on from a snapshot even when everything below it is archived.
 //!
 //! Owns the files: written under a temporary name, flushed, then named; the newest valid one of a
-//! shard wins; [`SNAPSHOTS_KEPT`] stay, so that one rotten snapshot costs time, not the store.
+//! shard wins; [`SNAPSHOTS_KEPT`] stay, so that one rotten snapshot costs time, not the store. A
+//! shard that fell silent gets its second one at the same position, as a copy: else what it wrote
+//! last would never be covered, and nothing behind it in its stream could be archived.
 //! Deliberately does not know the state, nor when a snapshot is due.
 
 use std::fs;
@@ -99,14 +101,22 @@ pub struct ShardSnapshots {
     pub invalid: Vec<PathBuf>,
 }
 
-/// Writes a snapshot durably, then removes those beyond [`SNAPSHOTS_KEPT`].
+/// Writes a snapshot durably, beside a valid one of the same position as its copy, then removes
+/// those beyond [`SNAPSHOTS_KEPT`].
 pub fn write_snapshot(
     directory: &Path,
     header: &SnapshotHeader,
     body: &[u8],
 ) -> Result<PathBuf, ReadError> {
     fs::create_dir_all(directory).map_err(ReadError::file("create", directory))?;
-    let path = directory.join(file_name(header.shard, header.start.sequence));
+    let name = file_name(header.shard, header.start.sequence);
+    let path = directory.join(&name);
+    let there = shard_snapshots(directory, header.store_id, header.shard)?;
+    let path = if there.valid.iter().any(|(valid, _)| *valid == path) {
+        directory.join(copy_name(&name))
+    } else {
+        path
+    };
     let mut raw = SnapshotRaw::new_zeroed();
     raw.magic = SNAPSHOT_MAGIC;
     raw.format_version = SNAPSHOT_VERSION.into();
@@ -204,9 +214,15 @@ fn file_name(shard: ShardId, sequence: u64) -> String {
     format!("shard-{:02}-position-{sequence:020}.snapshot", shard.0)
 }
 
+/// Sorts before the name it is a copy of, and after those of earlier positions.
+fn copy_name(name: &str) -> String {
+    name.replace(".snapshot", "-copy.snapshot")
+}
+
 fn parse_file_name(name: &str) -> Option<(ShardId, u64)> {
     let rest = name.strip_prefix("shard-")?.strip_suffix(".snapshot")?;
-    let (shard, sequence) = rest.split_once("-position-")?;
+    let (shard, sequence) = rest.strip_suffix("-copy").unwrap_or(rest).split_once("-position-")?;
     let parsed = (ShardId(shard.parse().ok()?), sequence.parse().ok()?);
-    (file_name(parsed.0, parsed.1) == name).then_some(parsed)
+    let plain = file_name(parsed.0, parsed.1);
+    (plain == name || copy_name(&plain) == name).then_some(parsed)
 }

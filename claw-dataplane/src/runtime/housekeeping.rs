@@ -20,7 +20,7 @@ use claw_core::log::ShardStart;
 use crate::config::{self, Config};
 use crate::log::{
     FileStore, LogError, LogPaths, ReadError, RecoverError, Retention, SegmentSupply,
-    SnapshotHeader, archive, replay_durable, write_snapshot,
+    SnapshotHeader, archive, covered_positions, replay_durable, write_snapshot,
 };
 
 use crate::node::shared::Shared;
@@ -182,9 +182,10 @@ impl Keeper {
             _ => KeepError::Replay(chain(&error)),
         })?;
         log::debug!("{} shards compared, replay equals live", rebuilt.compared_count());
+        let covered = self.covered(durable.shards.len())?;
         for (shard, tail) in (0..).map(ShardId).zip(&durable.shards) {
-            if tail.sequence == 0 || tail.sequence == durable.starts[usize::from(shard.0)].sequence
-            {
+            // A shard that fell silent is done when every kept snapshot has all it wrote.
+            if tail.sequence == covered[usize::from(shard.0)] {
                 continue;
             }
             let state = rebuilt.shard(shard);
@@ -207,6 +208,12 @@ impl Keeper {
             }
         }
         Ok(())
+    }
+
+    /// Up to where every kept snapshot of each shard reaches.
+    fn covered(&self, shards_count: usize) -> Result<Vec<u64>, ReadError> {
+        let shards_count = u16::try_from(shards_count).expect("at most SHARDS_MAX");
+        covered_positions(&self.paths.snapshots, self.config.store.id.0, shards_count)
     }
 }
 

@@ -29,6 +29,21 @@ fn two_newest_are_kept_and_the_older_covers() {
 }
 
 #[test]
+fn silent_shard_is_covered_by_a_copy_at_its_last_position() {
+    let directory = tempfile::tempdir().unwrap();
+    let covered = || covered_positions(directory.path(), SHAPE.store_id, 1).unwrap();
+    for (sequence, expected) in [(5, 0), (5, 5), (9, 5), (9, 9), (9, 9), (12, 9)] {
+        write_snapshot(directory.path(), &header(start(sequence)), b"state").unwrap();
+        assert_eq!(covered(), [expected], "after {sequence}");
+        let count = fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(count, if (sequence, expected) == (5, 0) { 1 } else { 2 });
+    }
+    let found = shard_snapshots(directory.path(), SHAPE.store_id, ShardId(0)).unwrap();
+    let newest = &found.valid[0].1;
+    assert_eq!((newest.start.sequence, found.invalid.len()), (12, 0));
+}
+
+#[test]
 fn any_flipped_byte_makes_a_snapshot_invalid() {
     let directory = tempfile::tempdir().unwrap();
     let path = write_snapshot(directory.path(), &header(start(5)), b"state").unwrap();
