@@ -60,6 +60,12 @@ fn bar() -> ProgressBar {
 
 /// Where the store's settings say its log is; without a `store.toml` the default folders.
 pub(in crate::cli) fn log_paths(store: &Path) -> anyhow::Result<LogPaths> {
+    // A folder that is not there is a slip of the pen, not a damaged log.
+    anyhow::ensure!(
+        store.is_dir(),
+        "read {}: no such folder (`claw init` makes a store, `--store` names one)",
+        store.display()
+    );
     if !store.join("store.toml").exists() {
         return Ok(LogPaths::in_store(store));
     }
