@@ -20,13 +20,11 @@ use claw_tests::Node;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use shopper::market::{Market, busy_store, inspect};
+use shopper::market::{ANSWERS_PER_STORE, Market, busy_store, inspect};
 
 /// A kill comes at most this long after the shoppers started, so that it falls into start-up,
 /// first writes, full load and snapshots alike.
 const KILL_DELAY_MS_MAX: u64 = 1_200;
-/// Then a fresh store: this one's memory for orders is finite, and full would be answered 503.
-const KILLS_PER_STORE: u64 = 10;
 /// The log is inspected with the node dead after every so many kills.
 const INSPECT_EVERY: u64 = 5;
 
@@ -57,18 +55,19 @@ fn kill_again_and_again(shards: &str, args: &[&str]) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut left = kills;
     while left > 0 {
-        let count = left.min(KILLS_PER_STORE);
-        kill_one_store(&mut rng, (shards, args), count);
-        left -= count;
+        left -= kill_one_store(&mut rng, (shards, args), left);
     }
 }
 
-fn kill_one_store(rng: &mut ChaCha8Rng, shape: (&str, &[&str]), kills: u64) {
+/// Kills a fresh store until it has seen enough; how often.
+fn kill_one_store(rng: &mut ChaCha8Rng, shape: (&str, &[&str]), kills_max: u64) -> u64 {
     let (shards, args) = shape;
     let store = busy_store(shards);
     let mut node = Node::start_with(&store, args);
     let mut market = Market::open(&store, &node, rng);
-    for kill in 1..=kills {
+    let mut kill = 0;
+    while kill < kills_max {
+        kill += 1;
         let delay = Duration::from_millis(rng.random_range(0..KILL_DELAY_MS_MAX));
         market.shop_until(&store, &mut node, |node| {
             // A random moment is the point: nothing is waited for here.
@@ -82,10 +81,14 @@ fn kill_one_store(rng: &mut ChaCha8Rng, shape: (&str, &[&str]), kills: u64) {
         node = Node::start_with(&store, args);
         let books = market.settle(&store, &node);
         say(&format!("kill {kill}: {books}"));
+        if books.answers_count() > ANSWERS_PER_STORE {
+            break;
+        }
     }
     assert!(node.terminate().success(), "{}", node.said());
     inspect(&store);
     assert!(market.orders_count() > 0, "nobody bought anything: this run has shown nothing");
+    kill
 }
 
 fn say(line: &str) {

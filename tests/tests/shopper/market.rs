@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use super::{Books, COUPON, SKUS, Shopper};
 
 const SHOPPERS_COUNT: u64 = 8;
+/// After this many answers a fresh store: the memory for orders is finite, and full is 503.
+pub(crate) const ANSWERS_PER_STORE: usize = 20_000;
 const STOCK: u64 = 1_000_000;
 
 /// Shoppers of one store.

@@ -21,6 +21,8 @@ pub(crate) const SKUS: [&str; 4] = ["clog", "boot", "sandal", "slipper"];
 pub(crate) const COUPON: &str = "TEN";
 /// No hold expires while the test runs: expiry has tests of its own.
 const HOLD_TTL_MS: u64 = 6 * 3600 * 1000;
+/// Deeds between two kills: memory for orders is finite, however fast the machine.
+const DEEDS_PER_ROUND_MAX: usize = 1_500;
 /// Before asking again for what was refused for now.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long an order may take to be placed or cancelled after a start.
@@ -112,6 +114,10 @@ impl Shopper {
     pub(crate) fn shop(&mut self, mut client: Client, closing: &AtomicBool) {
         while !closing.load(Ordering::Relaxed) {
             if self.deeds.last().is_none_or(|deed| deed.answer.is_some()) {
+                if self.deeds.len() - self.checked_count >= DEEDS_PER_ROUND_MAX {
+                    std::thread::park_timeout(PAUSE);
+                    continue;
+                }
                 self.intend();
             }
             if !self.carry_out(&mut client) {
@@ -187,7 +193,7 @@ impl Shopper {
         match answer.status {
             // Not now. An earlier try of the same deed may have been carried out all the same, so
             // it stays in doubt and is asked for again.
-            429 | 503 => std::thread::park_timeout(PAUSE),
+            429 | 503 if !full(&body) => std::thread::park_timeout(PAUSE),
             status @ 200..=202 => {
                 deed.answer = Some((status, body.clone()));
                 self.settle(&body);
@@ -290,6 +296,11 @@ impl Shopper {
     }
 }
 
+/// Waiting would not help: the run was too long for its store.
+fn full(problem: &Value) -> bool {
+    problem["type"] == "urn:openclaw:problem:capacity-full"
+}
+
 fn id_of(answer: &Value, member: &str) -> String {
     answer[member].as_str().unwrap_or_else(|| panic!("{member} of {answer}")).to_owned()
 }
@@ -315,6 +326,10 @@ pub(crate) struct Books {
 }
 
 impl Books {
+    pub(crate) fn answers_count(&self) -> usize {
+        self.deeds_count
+    }
+
     pub(crate) fn received(&self, sku: &str) -> u64 {
         self.received.get(sku).copied().unwrap_or_default()
     }
