@@ -123,7 +123,7 @@ async fn serve(
     go: Receiver<Arc<[RingAddress]>>,
 ) -> Result<(), CoreError> {
     let id = seed.id;
-    let spin = Duration::from_micros(u64::from(seed.config.node.spin_us));
+    let spin = spin_of(&seed.config);
     let (mut parts, started) = match build(seed) {
         Ok(built) => built,
         Err(reason) => {
@@ -135,11 +135,15 @@ async fn serve(
     // The main thread is gone only when another core failed to start.
     let Ok(addresses) = go.recv() else { return Ok(()) };
     parts.addresses = addresses;
-    let shape = GlommioHostShape::default();
-    // On few cores the default is not to spin at all, whatever is configured.
-    let spin = if shape.spin.is_zero() { shape.spin } else { spin };
-    let host = GlommioHost::attach(&parts.ring, GlommioHostShape { spin, ..shape })?;
+    let shape = GlommioHostShape { spin, ..GlommioHostShape::default() };
+    let host = GlommioHost::attach(&parts.ring, shape)?;
     Core::new(parts).run(host).await
+}
+
+/// How long a core spins: on few CPUs not at all, whatever is configured.
+fn spin_of(config: &Config) -> Duration {
+    let usual = GlommioHostShape::default().spin;
+    if usual.is_zero() { usual } else { Duration::from_micros(u64::from(config.node.spin_us)) }
 }
 
 fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
@@ -153,8 +157,9 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
     let mut ring = CoreRing::new(shape).map_err(|error| chain(&error))?;
     let (arena, slots) = Arena::map(ArenaShape::default()).map_err(|error| chain(&error))?;
     ring.register_arena(&arena).map_err(|error| chain(&error))?;
-    if seed.flush == FlushMode::LinkedSync && seed.config.node.spin_us > 0 {
-        // A linked flush runs on a kernel worker, which must not share a core that spins.
+    if seed.flush == FlushMode::LinkedSync && !spin_of(&seed.config).is_zero() {
+        // A linked flush runs on a kernel worker, which must not share a core that spins. Where
+        // cores do not, the worker is best off anywhere: the CPUs left are few and others' too.
         ring.place_workers(&seed.spare_cpus).map_err(|error| chain(&error))?;
     }
     let stream = start_stream(&seed, slots)?;
