@@ -127,8 +127,8 @@ fn measure(bench: &Bench, arguments: &Arguments) -> Result<Results> {
     Ok(Results { environment, scratch: bench.scratch.clone(), device, rows, missing })
 }
 
-/// Closed loops first; then an open loop at one `share`-th of the best of them, where latency
-/// counts from the schedule and a queue would show.
+/// Closed loops first; then an open loop at one `share`-th of the best of them and over as many
+/// connections, where latency counts from the schedule and a queue would show.
 fn measure_loads(
     connections: &[u32],
     share: u64,
@@ -138,9 +138,11 @@ fn measure_loads(
     for &connections in connections {
         rows.push(measure(Load::closed(connections))?);
     }
-    let best = rows.iter().map(|row| row.per_second.median).max().unwrap_or(0);
-    let most = connections.iter().copied().max().unwrap_or(1);
-    rows.push(measure(Load::open(most, best / share))?);
+    let best = rows.iter().zip(connections).max_by_key(|(row, _)| row.per_second.median);
+    if let Some((row, &connections)) = best {
+        let load = Load::open(connections, row.per_second.median / share);
+        rows.push(measure(load)?);
+    }
     Ok(rows)
 }
 

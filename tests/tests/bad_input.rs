@@ -118,6 +118,7 @@ fn documents_against_the_schema_name_the_member() {
         ("PUT", "/v1/products/hat", json!({"name": "Hat", "price": price(-1)}), "price"),
         ("PUT", "/v1/products/hat", json!({"name": "", "price": price(1)}), "name"),
         ("POST", "/v1/products/shirt/stock", json!({"reason": "delivery"}), "delta"),
+        ("POST", "/v1/products/shirt/stock", json!({"delta": 1}), "reason"),
         ("POST", "/v1/products/shirt/price", json!({"price": {"amount": 1}}), "price.currency"),
         (
             "POST",

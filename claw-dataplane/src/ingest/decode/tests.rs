@@ -299,10 +299,10 @@ fn identity_differs_in_route_parameter_and_key_and_digest_in_the_body() {
         let headers = format!("Idempotency-Key: {key}\r\n");
         try_decode(line, &headers, body.as_bytes(), |routed| routed.identity).unwrap()
     };
-    let (line, body) = ("POST /v1/products/a/stock", r#"{"delta":1}"#);
+    let (line, body) = ("POST /v1/products/a/stock", r#"{"delta":1,"reason":"x"}"#);
     let first = identity(line, KEY, body);
     assert_eq!(first, identity(line, KEY, body));
-    let other = identity(line, KEY, r#"{"delta":2}"#);
+    let other = identity(line, KEY, r#"{"delta":2,"reason":"x"}"#);
     assert_eq!((first.key, first.digest == other.digest), (other.key, false));
     assert_ne!(first.key, identity("POST /v1/products/b/stock", KEY, body).key);
     assert_ne!(first.key, identity(line, HOLD, body).key);
