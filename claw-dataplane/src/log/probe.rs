@@ -188,7 +188,7 @@ impl Sample {
 
 /// The better mode over all depths together. A mode that is quick at one depth only is not chosen
 /// for it: under load `RWF_DSYNC` on a filesystem waits for a kernel worker at depth one (4 ms have
-/// been seen beside 0.1 ms) while it leads at depth four, and a stream of commits passes through both.
+/// been seen beside 0.1 ms) while it leads at depth four, and commits pass through both.
 fn choose(rows: &[ProbeRow]) -> FlushMode {
     let product = |flush| -> u128 {
         let rows = rows.iter().filter(|row| row.flush == flush);
