@@ -93,7 +93,7 @@ mod tests {
     fn urls_survive_printing() {
         for url in [
             "file:data/log",
-            "fault:eio-after=3:file:/tmp/log",
+            "fault:eio-after=3:file:/srv/log",
             "fault:volatile-cache=7,no-flush:file:log",
         ] {
             assert_eq!(url.parse::<DeviceUrl>().unwrap().to_string(), url);
