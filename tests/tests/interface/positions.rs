@@ -3,7 +3,8 @@
 use claw_sdk::client::{Call, Response};
 use serde_json::json;
 
-use crate::world::{World, done, eur, hold_body, refused, scattered_skus};
+use crate::command_line::{claw, json_of, log_records};
+use crate::world::{World, done, eur, hold_body, refused, scattered_skus, until};
 
 /// `shard:sequence[,...]`.
 fn positions(answer: &Response) -> Vec<(u16, u64)> {
@@ -66,4 +67,33 @@ fn position_of_one_shard_is_honoured_by_all() {
     for bad in ["5", "a:b", "9:1", "0:-1", "0:1,"] {
         refused(&after(&mut world, "/v1/products", bad), 400, "malformed");
     }
+}
+
+#[test]
+fn events_of_several_shards_compare_by_what_they_could_know() {
+    let mut world = World::start();
+    let skus = scattered_skus("know");
+    for sku in &skus {
+        world.stock(sku, 5, 100);
+    }
+    world.hold("s", &[(&skus[0], 1), (&skus[1], 1)]);
+    // On a running node: readable as soon as a mark says that it is durable.
+    let places = until(|| {
+        let records = log_records(&world.store);
+        let place = |kind: &str| {
+            let found = records.iter().find(|record| record["kind"] == kind)?;
+            Some(format!("{}:{}", found["shard"], found["sequence"]))
+        };
+        Some([place("hold-reserving")?, place("member-held")?, place("hold-granted")?])
+    });
+    let [reserving, held, granted] = &places;
+    let relation = |first: &str, second: &str| {
+        let output = claw(&world.store, &["log", "compare", first, second, "--json"]);
+        json_of(&output)["relation"].clone()
+    };
+    assert_eq!(relation(reserving, held), "before");
+    assert_eq!(relation(granted, held), "after");
+    // Nobody told one of the other.
+    let first_of = |sku: &str| format!("{}:1", claw_common::id::shard_of_key(sku, 4).0);
+    assert_eq!(relation(&first_of(&skus[2]), &first_of(&skus[3])), "concurrent");
 }

@@ -5,7 +5,7 @@
 //! gives causality and reads after what a client has seen. It never decides who was first: the
 //! position in the owner's log does.
 
-use claw_common::id::ShardId;
+use claw_common::id::{Position, ShardId};
 use claw_common::limits::CLOCK_SKEW_MS_MAX;
 use claw_common::time::{Hlc, UnixMs};
 
@@ -41,6 +41,28 @@ pub fn merge(target: &mut [u64], source: &[u64]) {
     for (target, source) in target.iter_mut().zip(source) {
         *target = (*target).max(*source);
     }
+}
+
+/// The last record of each shard that a history reaches.
+pub fn reached(history: &[u64]) -> impl Iterator<Item = Position> {
+    let positions = (0..).map(ShardId).zip(history);
+    positions
+        .map(|(shard, sequence)| Position { shard, sequence: *sequence })
+        .filter(|position| position.sequence > 0)
+}
+
+/// Joins to a history what the records it reaches had seen, and says whether it grew: until it
+/// does not, there is more behind. A vector names what its shard saw directly; messages do not
+/// carry all their sender had seen. An error names the record that `seen_at` does not know.
+pub fn join_reached<'a>(
+    history: &mut [u64],
+    seen_at: impl Fn(Position) -> Option<&'a [u64]>,
+) -> Result<bool, Position> {
+    let before = history.to_vec();
+    for position in reached(&before) {
+        merge(history, seen_at(position).ok_or(position)?);
+    }
+    Ok(history != before)
 }
 
 /// The clock of one shard.
@@ -151,6 +173,24 @@ mod tests {
         let far = Hlc::from_unix_ms(1_001 + CLOCK_SKEW_MS_MAX);
         assert_eq!(clock.accept(far).unix_ms(), 1_000);
         assert!(clock.stamp() < far);
+    }
+
+    #[test]
+    fn history_reaches_what_was_seen_by_what_it_saw() {
+        // 0:5 was told to shard 1, which told shard 2 after its own 1:3.
+        let seen_at = |position: Position| match (position.shard.0, position.sequence) {
+            (0, 5) => Some([5, 0, 0].as_slice()),
+            (1, 3) => Some([5, 3, 0].as_slice()),
+            (2, 1) => Some([0, 3, 1].as_slice()),
+            _ => None,
+        };
+        let mut history = [0, 3, 1];
+        assert_eq!(join_reached(&mut history, seen_at), Ok(true));
+        assert_eq!(history, [5, 3, 1]);
+        assert_eq!(join_reached(&mut history, seen_at), Ok(false));
+        assert_eq!(compare(&[5, 0, 0], &history), Causality::Before);
+        let unknown = Position { shard: ShardId(0), sequence: 6 };
+        assert_eq!(join_reached(&mut [6, 0, 0], seen_at), Err(unknown));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Owns the arguments. Each sub-verb is a file; `source` opens the store, `render` makes an
 //! event readable. Nothing here changes a store.
 
+mod compare;
 mod render;
 mod show;
 pub(super) mod source;
@@ -28,6 +29,7 @@ enum LogVerb {
     Tail(TailArgs),
     Verify(VerifyArgs),
     Stats(StatsArgs),
+    Compare(CompareArgs),
 }
 
 /// Print records, each shard in its order.
@@ -103,6 +105,30 @@ struct StatsArgs {
     json: bool,
 }
 
+/// Tell which of two events could have known of the other.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  claw log compare --store shop 0:41 1:7
+  claw log compare --store shop 0:41 1:7 --json | jq .relation
+
+Says before, after or concurrent, and what only one of the two had seen, from the version vectors
+in the log. It does not say who was first in a sale: that is the position in the SKU's own log.")]
+struct CompareArgs {
+    /// An event, as SHARD:SEQUENCE
+    #[arg(value_name = "POSITION")]
+    first: String,
+    /// Another
+    #[arg(value_name = "POSITION")]
+    second: String,
+    /// The store's folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    store: PathBuf,
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Which records.
 #[derive(Args, Clone, Debug, Default)]
 struct Filter {
@@ -138,6 +164,7 @@ pub fn run(args: LogArgs) -> anyhow::Result<ExitCode> {
         LogVerb::Tail(args) => tail::run(&args),
         LogVerb::Verify(args) => verify::run(&args),
         LogVerb::Stats(args) => stats::run(&args),
+        LogVerb::Compare(args) => compare::run(&args),
     }
 }
 

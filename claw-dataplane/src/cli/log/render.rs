@@ -144,8 +144,12 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// What the record had seen: its block's vector, what it saw beyond, and itself.
 fn vector(block: &BlockView<'_>, record: &RecordView<'_>) -> Value {
+    seen_by(block, record).into()
+}
+
+/// What the record had seen: its block's vector, what it saw beyond, and itself.
+pub(super) fn seen_by(block: &BlockView<'_>, record: &RecordView<'_>) -> Vec<u64> {
     let mut vector: Vec<u64> = block.vector().collect();
     let mut raise = |shard: u16, sequence: u64| {
         if let Some(entry) = vector.get_mut(usize::from(shard)) {
@@ -158,7 +162,7 @@ fn vector(block: &BlockView<'_>, record: &RecordView<'_>) -> Value {
         }
     }
     raise(record.shard.0, record.sequence);
-    vector.into()
+    vector
 }
 
 fn auth_name(mode: u16) -> &'static str {

@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use claw_common::id::{Id, ShardId};
+use claw_common::id::{Id, Position, ShardId};
 use claw_common::money::{Currency, Money};
 use claw_core::lines::LinesBuffer;
 use claw_core::shard::event::{Event, EventKind};
 
+use super::compare::Comparison;
 use super::show::show;
 use super::source::Source;
 use super::stats::Stats;
@@ -83,6 +84,37 @@ fn json_has_the_fields_as_they_are() {
     assert_eq!(record["fields"]["attributes"]["size"], "M");
     assert_eq!((&record["vector"], &record["block"]), (&serde_json::json!([1, 0]), &1.into()));
     assert_eq!(record["at"], "2023-11-14T22:13:20.000Z");
+}
+
+#[test]
+fn events_compare_by_what_each_could_know() {
+    let mut store = Store::new(1, 2);
+    let moved = || {
+        let moved = Event::StockMoved { sku: "MUG-9", delta: 5, reason: "" };
+        [(EventKind::StockMoved as u16, moved)]
+    };
+    store.append_seeing(0, (0, &[0, 0]), &moved());
+    store.append_seeing(0, (1, &[0, 0]), &moved());
+    store.append_seeing(0, (1, &[1, 1]), &moved());
+    store.mark(0);
+    let source = Source::open(store.directory.path()).unwrap();
+    let at = |shard, sequence| Position { shard: ShardId(shard), sequence };
+    let text = |first, second| Comparison::make(&source, first, second).unwrap().text();
+    assert_eq!(
+        text(at(0, 1), at(1, 2)),
+        "0:1 stock-moved is before 1:2 stock-moved: the second could know it\n\
+         history of 0:1: [1, 0]\nhistory of 1:2: [1, 2]\n\
+         only 1:2 had seen shard 1 from 1 to 2\n"
+    );
+    assert!(text(at(1, 2), at(0, 1)).starts_with("1:2 stock-moved is after 0:1"));
+    assert!(text(at(0, 1), at(0, 1)).contains("is the same event"));
+    let concurrent = Comparison::make(&source, at(0, 1), at(1, 1)).unwrap();
+    assert!(concurrent.text().contains("concurrent: neither could know the other"));
+    assert_eq!(concurrent.object()["relation"], "concurrent");
+    let only = serde_json::json!([{ "shard": 1, "from": 1, "to": 1 }]);
+    assert_eq!(concurrent.object()["second"]["only"], only);
+    let error = Comparison::make(&source, at(0, 1), at(1, 9)).unwrap_err();
+    assert!(error.to_string().starts_with("find 1:9: no such record"), "{error}");
 }
 
 #[test]

@@ -152,14 +152,25 @@ impl Store {
         shard: u16,
         events: &[(u16, impl Encode)],
     ) -> BlockPlace {
-        let mut slot = vec![0xee; BLOCK_BYTES_MAX];
         let vector: Vec<u64> = self.shards.iter().map(|shard| shard.sequence).collect();
+        self.append_seeing(stream, (shard, &vector), events)
+    }
+
+    /// Appends one block of a shard that had seen `seen.1`.
+    pub(crate) fn append_seeing(
+        &mut self,
+        stream: usize,
+        seen: (u16, &[u64]),
+        events: &[(u16, impl Encode)],
+    ) -> BlockPlace {
+        let (shard, vector) = seen;
+        let mut slot = vec![0xee; BLOCK_BYTES_MAX];
         let before = self.shards[usize::from(shard)];
         let opening = Opening {
             shard: ShardId(shard),
             sequence_last: before.sequence,
             schema_version: 1,
-            vector: &vector,
+            vector,
         };
         let mut block = BlockDraft::open(&mut slot, &opening);
         for (index, (kind, event)) in (0..).zip(events) {
