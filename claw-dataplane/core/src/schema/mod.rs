@@ -30,6 +30,7 @@ mod compiled;
 mod diagnostic;
 mod event_type;
 mod field;
+mod json_schema;
 mod narrow;
 mod pattern;
 mod read;

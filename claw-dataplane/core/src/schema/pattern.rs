@@ -8,6 +8,8 @@
 //! Deliberately absent: groups, alternation, captures, anchors (always both), back references and
 //! case folding. Lists of words are what `enum` is for.
 
+use core::fmt::Write as _;
+
 use claw_common::limits::SCHEMA_PATTERN_STEPS_MAX;
 
 const _: () = assert!(SCHEMA_PATTERN_STEPS_MAX < 128, "one bit per step and one for the end");
@@ -64,6 +66,39 @@ impl Class {
         if code < 128 { self.ascii >> code & 1 == 1 } else { self.beyond_ascii }
     }
 
+    fn write_regex(self, out: &mut String) {
+        if self == Self::ANY {
+            out.push_str("[\\s\\S]");
+            return;
+        }
+        if !self.beyond_ascii && self.ascii.is_power_of_two() {
+            let code = u8::try_from(self.ascii.trailing_zeros()).expect("below 128");
+            write_regex_character(code, ".*+?()[]{}|^$\\", out);
+            return;
+        }
+        // A class holds all of what is beyond ASCII or nothing of it.
+        out.push_str(if self.beyond_ascii { "[^" } else { "[" });
+        let named = if self.beyond_ascii { !self.ascii } else { self.ascii };
+        let holds = |code: u8| code < 128 && named >> code & 1 == 1;
+        let mut code = 0;
+        while code < 128 {
+            if !holds(code) {
+                code += 1;
+                continue;
+            }
+            let end = (code..128).find(|&next| !holds(next + 1)).expect("nothing holds 128");
+            write_regex_character(code, "[]^\\-", out);
+            if end > code {
+                if end > code + 1 {
+                    out.push('-');
+                }
+                write_regex_character(end, "[]^\\-", out);
+            }
+            code = end + 1;
+        }
+        out.push(']');
+    }
+
     fn add_range(&mut self, first: char, last: char) -> Result<(), PatternError> {
         if !first.is_ascii() || !last.is_ascii() || first > last {
             return Err(PatternError::Class);
@@ -93,6 +128,38 @@ impl Pattern {
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The same as a regular expression that JavaScript, Python and RE2 read alike (ECMA-262 as
+    /// JSON Schema asks for, anchored at both ends).
+    pub fn to_regex(&self) -> String {
+        let mut out = String::from("^");
+        let mut rest = self.steps.as_slice();
+        while let Some(first) = rest.first() {
+            let same = |step: &&PatternStep| step.class == first.class && !step.repeats;
+            let row = rest.iter().take_while(same);
+            // What may be skipped stands behind what may not, or in a row of its own.
+            let least = row.clone().take_while(|step| !step.skippable).count();
+            let most = least + row.skip(least).take_while(|step| step.skippable).count();
+            let (least, most) =
+                if first.repeats { (usize::from(!first.skippable), 1) } else { (least, most) };
+            first.class.write_regex(&mut out);
+            match (first.repeats, least, most) {
+                (true, 0, _) => out.push('*'),
+                (true, ..) => out.push('+'),
+                (false, 1, 1) => {}
+                (false, 0, 1) => out.push('?'),
+                (false, least, most) if least == most => {
+                    write!(out, "{{{most}}}").expect("a String takes every byte");
+                }
+                (false, least, most) => {
+                    write!(out, "{{{least},{most}}}").expect("a String takes every byte");
+                }
+            }
+            rest = &rest[most..];
+        }
+        out.push('$');
+        out
     }
 
     /// True when the whole of `text` matches.
@@ -206,6 +273,19 @@ fn parse_count(rest: &mut Characters<'_>) -> Result<(usize, usize), PatternError
     if most == 0 || least > most { Err(PatternError::Count) } else { Ok((least, most)) }
 }
 
+fn write_regex_character(code: u8, special: &str, out: &mut String) {
+    let character = char::from(code);
+    match character {
+        ' '..='~' => {
+            if special.contains(character) {
+                out.push('\\');
+            }
+            out.push(character);
+        }
+        _ => write!(out, "\\x{code:02x}").expect("a String takes every byte"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +315,24 @@ mod tests {
                 expected,
                 "{pattern} {text}"
             );
+        }
+    }
+
+    #[test]
+    fn patterns_are_written_as_regular_expressions_for_others() {
+        let rows = [
+            ("[A-Z]{2}-[0-9]{2,4}", "^[A-Z]{2}-[0-9]{2,4}$"),
+            ("a*b+c?", "^a*b+c?$"),
+            ("a?a?b", "^a{0,2}b$"),
+            ("a?a", "^a?a$"),
+            ("[^@ ]+@x\\.y", "^[^ @]+@x\\.y$"),
+            (".{3}", "^[\\s\\S]{3}$"),
+            ("[a\\]-]", "^[\\-\\]a]$"),
+            ("\t", "^\\x09$"),
+            ("", "^$"),
+        ];
+        for (pattern, expected) in rows {
+            assert_eq!(Pattern::parse(pattern).unwrap().to_regex(), expected, "{pattern}");
         }
     }
 
