@@ -11,3 +11,4 @@ pub mod id;
 pub mod limits;
 pub mod money;
 pub mod time;
+pub mod wire;

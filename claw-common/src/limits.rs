@@ -47,6 +47,15 @@ pub const PIPELINE_MAX: usize = 64;
 /// Longest wait a request may ask for with `Prefer: wait`, seconds.
 pub const WAIT_SECONDS_MAX: u64 = 30;
 
+/// Largest frame of the wire protocol, bytes, header and tag included.
+pub const WIRE_FRAME_BYTES_MAX: usize = 128 * 1024;
+/// Commands in one frame of the wire protocol.
+pub const WIRE_COMMANDS_MAX: usize = 256;
+/// Commands one connection of the wire protocol may have unanswered.
+pub const WIRE_IN_FLIGHT_MAX: usize = 1024;
+/// Positions one command of the wire protocol may ask to have been seen.
+pub const WIRE_AFTER_MAX: usize = SHARDS_MAX;
+
 /// A signature's `created` may be this old, milliseconds.
 pub const SIGNATURE_AGE_MS_MAX: u64 = 300_000;
 /// A signature's `created` may be this far ahead of our clock, milliseconds.
@@ -108,6 +117,9 @@ pub const SUPERBLOCKS_COUNT: usize = 4;
 
 const _: () = {
     assert!(SIGNATURE_AGE_MS_MAX + SIGNATURE_AHEAD_MS_MAX < DEDUPLICATION_WINDOW_MS);
+    assert!(WIRE_FRAME_BYTES_MAX > BODY_BYTES_MAX + HEAD_BYTES_MAX);
+    assert!(WIRE_IN_FLIGHT_MAX >= WIRE_COMMANDS_MAX);
+    assert!(WIRE_AFTER_MAX <= u8::MAX as usize);
     assert!(RECORD_BYTES_MAX > BODY_BYTES_MAX + HEAD_BYTES_MAX);
     assert!(BLOCK_BYTES_MAX >= 2 * RECORD_BYTES_MAX);
     assert!(BLOCK_BYTES_MAX.is_multiple_of(BLOCK_ALIGN_BYTES));
