@@ -261,7 +261,7 @@ fn every_role_is_kept_to_its_routes() {
     let all = ["source", "storefront", "operator"];
     let catalogue: &[&str] = &["source", "operator"];
     let shopping: &[&str] = &["storefront", "operator"];
-    let routes: [(&str, String, &[&str]); 19] = [
+    let routes: [(&str, String, &[&str]); 20] = [
         ("PUT", "/v1/products/hat".to_owned(), catalogue),
         ("GET", "/v1/products/hat".to_owned(), &all),
         ("GET", "/v1/products".to_owned(), &["operator"]),
@@ -281,6 +281,7 @@ fn every_role_is_kept_to_its_routes() {
         ("POST", format!("/v1/orders/{id}/cancel"), shopping),
         ("POST", format!("/v1/orders/{id}/ship"), shopping),
         ("POST", format!("/v1/orders/{id}/refund"), shopping),
+        ("POST", "/v1/events/never-declared".to_owned(), &all),
     ];
     for role in all {
         let mut client = node.client(&store, role);

@@ -47,6 +47,8 @@ impl Roles {
     const SHOPPING: Self =
         Self(Role::Operator as u8 | Role::Storefront as u8 | Role::Shopper as u8);
     const SHOP: Self = Self(Role::Operator as u8 | Role::Storefront as u8);
+    /// Who may of a declared type is said by its declaration.
+    const KEYS: Self = Self(Self::CATALOGUE.0 | Self::SHOP.0);
     const READERS: Self = Self(Self::CATALOGUE.0 | Self::SHOPPING.0);
 
     /// Whether `role` is among them.
@@ -85,6 +87,7 @@ pub enum Route {
     OrderCancel,
     OrderShip,
     OrderRefund,
+    EventRecord,
     Health,
     Ready,
     Metrics,
@@ -170,6 +173,7 @@ pub const ROUTES: &[RouteSpec] = &[
     row(Route::OrderCancel, ("POST", "/v1/orders/{id}/cancel"), &[V1, ORDERS, Parameter, Fixed("cancel")], Roles::SHOPPING, "Cancel an order; its stock comes back"),
     row(Route::OrderShip, ("POST", "/v1/orders/{id}/ship"), &[V1, ORDERS, Parameter, Fixed("ship")], Roles::SHOP, "Mark an order as shipped"),
     row(Route::OrderRefund, ("POST", "/v1/orders/{id}/refund"), &[V1, ORDERS, Parameter, Fixed("refund")], Roles::SHOP, "Pay an order back"),
+    row(Route::EventRecord, ("POST", "/v1/events/{type}"), &[V1, Fixed("events"), Parameter], Roles::KEYS, "Record an event of a type that the store declared; its declaration says whose keys may"),
     row(Route::Health, ("GET", "/v1/health"), &[V1, Fixed("health")], Roles::NONE, "Whether the process lives"),
     row(Route::Ready, ("GET", "/v1/ready"), &[V1, Fixed("ready")], Roles::NONE, "Whether the node takes orders"),
     row(Route::Metrics, ("GET", "/metrics"), &[Fixed("metrics")], Roles::NONE, "Counters as OpenMetrics text"),
@@ -311,7 +315,8 @@ mod tests {
                 Route::StockMove,
                 Route::PriceChange,
                 Route::CouponPut,
-                Route::CouponRead
+                Route::CouponRead,
+                Route::EventRecord
             ]
         );
         assert!(!may(Role::Storefront).contains(&Route::StockMove));

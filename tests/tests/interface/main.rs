@@ -9,6 +9,7 @@ mod catalogue;
 mod checkouts;
 mod command_line;
 mod coupons;
+mod events;
 mod holds;
 mod idempotency;
 mod orders;

@@ -37,6 +37,7 @@ fn rows() -> Vec<(&'static str, String, Value, [bool; 2])> {
         ("POST", id("/v1/orders/ID/cancel"), Value::Null, shop),
         ("POST", id("/v1/orders/ID/ship"), Value::Null, shop),
         ("POST", id("/v1/orders/ID/refund"), Value::Null, shop),
+        ("POST", "/v1/events/never-declared".into(), json!({}), both),
     ]
 }
 

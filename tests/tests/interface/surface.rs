@@ -174,6 +174,7 @@ fn description_and_router_have_the_same_routes() {
         "DELETE /v1/holds/{id}",
         "POST /v1/carts",
         "POST /v1/checkouts",
+        "POST /v1/events/{type}",
         "POST /v1/holds",
         "POST /v1/holds/{id}/extend",
         "POST /v1/orders/{id}/cancel",

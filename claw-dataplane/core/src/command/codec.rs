@@ -83,6 +83,7 @@ impl Command<'_> {
         let variable = match self {
             Command::PutProduct { name, attributes, .. } => name.len() + attributes.len(),
             Command::MoveStock { reason, .. } => reason.len(),
+            Command::RecordEvent { name, members, .. } => name.len() + members.len(),
             Command::CreateHold { lines, .. } => lines.encoded_bytes(),
             Command::Checkout { basket, ship_to, region, .. } => {
                 let lines =
@@ -156,6 +157,11 @@ impl Encode for Command<'_> {
                 writer.u8(step as u8);
             }
             Command::Checkout { .. } => self.encode_checkout(writer),
+            Command::RecordEvent { name, version, members } => {
+                writer.text(name);
+                writer.u16(version);
+                writer.large(members.as_bytes());
+            }
             Command::ChangeKey { number, name, role, algorithm, public, revoked } => {
                 writer.u32(number);
                 writer.text(name);
@@ -189,6 +195,7 @@ impl Command<'_> {
             Command::ReadOrder { .. } => 16,
             Command::AdvanceOrder { .. } => 17,
             Command::ChangeKey { .. } => 18,
+            Command::RecordEvent { .. } => 19,
         }
     }
 
@@ -293,6 +300,7 @@ impl<'a> Decode<'a> for Command<'a> {
                 public: r.array()?,
                 revoked: flag(r)?,
             },
+            19 => Self::RecordEvent { name: r.text()?, version: r.u16()?, members: large_text(r)? },
             _ => return Err(r.invalid("command")),
         })
     }

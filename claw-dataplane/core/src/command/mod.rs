@@ -214,6 +214,16 @@ pub enum Command<'a> {
         /// Which step.
         step: OrderStep,
     },
+    /// Log an event of a type that the store declared itself (shard of its key member, else any
+    /// shard that a repeat finds again). It changes nothing but the log.
+    RecordEvent {
+        /// The type's name in the State-Schema.
+        name: &'a str,
+        /// The version that the members are written with.
+        version: u16,
+        /// Canonical JSON object, or empty.
+        members: &'a str,
+    },
     /// Register or revoke a key (shard 0).
     ChangeKey {
         /// Number in the registry.

@@ -23,6 +23,7 @@ impl Outcome<'_> {
             Outcome::Order(view) => 128 + view.lines.encoded_bytes() + view.history.len(),
             Outcome::Coupon(view) => 128 + view.code.len(),
             Outcome::CartCreated { .. } | Outcome::KeyChanged => 32,
+            Outcome::EventRecorded { name, .. } => 32 + name.len(),
             Outcome::Refused(_) => 128,
         }
     }
@@ -66,6 +67,12 @@ impl Encode for Outcome<'_> {
                 writer.u8(9);
                 refusal.encode(writer);
             }
+            Outcome::EventRecorded { event, name, version } => {
+                writer.u8(10);
+                writer.id(*event);
+                writer.text(name);
+                writer.u16(*version);
+            }
         }
     }
 }
@@ -85,6 +92,11 @@ impl<'a> Decode<'a> for Outcome<'a> {
             7 => Self::Order(OrderView::decode(reader)?),
             8 => Self::KeyChanged,
             9 => Self::Refused(Refusal::decode(reader)?),
+            10 => Self::EventRecorded {
+                event: reader.id()?,
+                name: reader.text()?,
+                version: reader.u16()?,
+            },
             _ => return Err(reader.invalid("outcome")),
         })
     }

@@ -43,6 +43,15 @@ pub enum Outcome<'a> {
     Order(OrderView<'a>),
     /// Key change taken.
     KeyChanged,
+    /// An event of the store's own is in the log.
+    EventRecorded {
+        /// Event.
+        event: Id,
+        /// Its type's name.
+        name: &'a str,
+        /// The version of the type it was written with.
+        version: u16,
+    },
     /// No.
     Refused(Refusal<'a>),
 }

@@ -40,6 +40,8 @@ fn describe(schema: &CompiledSchema, out: &mut String) -> fmt::Result {
 
 fn describe_event(event: &EventType, out: &mut String) -> fmt::Result {
     writeln!(out, "event {} {}", quoted(&event.name), event.version)?;
+    event.by.iter().try_for_each(|role| writeln!(out, "by {role}"))?;
+    event.key.iter().try_for_each(|key| writeln!(out, "key {}", quoted(key)))?;
     describe_fields(&event.fields, "field", out)?;
     for upcaster in &event.upcasters {
         writeln!(out, "upcaster {} {}", upcaster.from, upcaster.to)?;

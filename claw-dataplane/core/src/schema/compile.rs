@@ -20,8 +20,8 @@ use super::diagnostic::{Diagnostic, SchemaFile, Source};
 use super::event_type::EventType;
 use super::field::{Field, Fields, Kind, Presence};
 use super::narrow::read_narrowed;
+use super::own::read_own;
 use super::read::{Reader, read_fields, reader_of};
-use super::suggest::closest;
 
 type Span = Range<usize>;
 
@@ -141,7 +141,11 @@ fn read_event(event: Reader<'_>, name: &str, span: Span, draft: &mut Draft) {
     }
     match BuiltIn::parse(name) {
         Some(built_in) => read_built_in(event, built_in, draft),
-        None => read_own(event, name, span, draft),
+        None => {
+            if let Some(own) = read_own(event, name, span) {
+                draft.own.insert(name.to_owned(), own);
+            }
+        }
     }
 }
 
@@ -196,35 +200,7 @@ fn read_extra(extra: &Reader<'_>, members: &Fields, place: &str) -> Vec<(Field, 
     found
 }
 
-fn read_own(event: Reader<'_>, name: &str, span: Span, draft: &mut Draft) {
-    let place = format!("events.{name}");
-    let words = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    if !name.split('-').all(|word| !word.is_empty() && word.chars().all(words)) || name.len() > 64 {
-        let advice = "use lower-case words joined by `-`";
-        event.source.refuse_with(span, format!("`{name}` is not a name for events"), advice);
-        return;
-    }
-    if let Some(near) = closest(name, BuiltIn::ALL.map(BuiltIn::name)) {
-        let reason = format!("`{name}` is too near to the built-in `{near}`");
-        event.source.refuse_with(span, reason, "choose another name, or mend this one");
-        return;
-    }
-    event.text("description");
-    let version = read_event_version(&event);
-    let fields = event.table("fields").map(|fields| checked_fields(&fields, &place));
-    if fields.is_none() {
-        let advice = format!("declare its members under [{place}.fields]");
-        event.source.refuse_with(span, format!("event type `{name}` has no members"), advice);
-    }
-    let fields = fields.unwrap_or_default();
-    let upcasters = read_upcasters(&event, &fields, version, &place);
-    event.finish(&format!("[{place}]"));
-    draft
-        .own
-        .insert(name.to_owned(), EventType { name: name.to_owned(), version, fields, upcasters });
-}
-
-fn read_event_version(event: &Reader<'_>) -> u16 {
+pub(super) fn read_event_version(event: &Reader<'_>) -> u16 {
     let Some((version, span)) = event.integer("version") else { return 1 };
     let number = u16::try_from(version).ok().filter(|number| *number > 0);
     if number.is_none() {
@@ -233,7 +209,7 @@ fn read_event_version(event: &Reader<'_>) -> u16 {
     number.unwrap_or(1)
 }
 
-fn checked_fields(reader: &Reader<'_>, place: &str) -> Fields {
+pub(super) fn checked_fields(reader: &Reader<'_>, place: &str) -> Fields {
     let found = read_fields(reader, place, 0);
     refuse_too_many(reader, found.len(), place);
     fields_of(&found)
@@ -280,6 +256,13 @@ fn built_in_rules() -> Vec<BuiltInRules> {
 
 fn empty_rules(event: BuiltIn) -> BuiltInRules {
     let name = event.name().to_owned();
-    let extra = EventType { name, version: 1, fields: Fields::default(), upcasters: Vec::new() };
+    let extra = EventType {
+        name,
+        version: 1,
+        fields: Fields::default(),
+        upcasters: Vec::new(),
+        by: Vec::new(),
+        key: None,
+    };
     BuiltInRules { members: Fields::default(), extra }
 }

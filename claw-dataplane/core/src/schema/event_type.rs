@@ -2,11 +2,13 @@
 //!
 //! For a built-in type this is about its extra members alone; the built-in members are the core's.
 
+use std::borrow::Cow;
+
 use claw_common::limits::EXTRA_BYTES_MAX;
 use serde_json::{Map, Value};
 
 use super::check::Violation;
-use super::field::Fields;
+use super::field::{Fields, Kind};
 use super::upcast::{UpcastError, Upcaster};
 
 /// A declared event type.
@@ -20,9 +22,33 @@ pub struct EventType {
     pub fields: Fields,
     /// One for every older version, in their order.
     pub upcasters: Vec<Upcaster>,
+    /// Roles of the keys that may send it, sorted; the operator always may. Empty for built-in
+    /// types, whose requests have roles of their own.
+    pub by: Vec<String>,
+    /// The required member whose value says in which shard an event lies; any shard when `None`.
+    pub key: Option<String>,
 }
 
 impl EventType {
+    /// Roles that a schema may name in `by`.
+    pub const ROLES: [&'static str; 3] = ["operator", "source", "storefront"];
+    /// Who may send an own event whose declaration does not say.
+    pub(super) const ROLES_DEFAULT: [&'static str; 1] = ["source"];
+
+    /// Whether a key of this role may send it.
+    pub fn sent_by(&self, role: &str) -> bool {
+        role == "operator" || self.by.iter().any(|held| held == role)
+    }
+
+    /// What the shard of an event is found by: the value of its key member in canonical form.
+    /// `None` when the type has no key.
+    pub fn key_of<'a>(&self, members: &'a Map<String, Value>) -> Option<Cow<'a, str>> {
+        let name = self.key.as_ref()?;
+        let text = members.get(name)?.as_str()?;
+        let kind = &self.fields.declared(name)?.kind;
+        Some(if *kind == Kind::Uuid { text.to_ascii_lowercase().into() } else { text.into() })
+    }
+
     /// Checks `members` and returns the canonical JSON to store; empty when there are none.
     pub fn canonical(&self, members: &Map<String, Value>) -> Result<Vec<u8>, Violation> {
         if self.fields.is_empty() && members.is_empty() {

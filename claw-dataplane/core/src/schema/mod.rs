@@ -5,7 +5,8 @@
 //!   built-in declarations themselves are written in the same language, in `built_in.toml`;
 //! - the store's own *extra* members of built-in requests (`[events.hold-granted.extra]`) and of a
 //!   product's `attributes` (`[events.product-put.attributes]`);
-//! - event types of its own (`[events.gift-wrapped]` with `fields`);
+//! - event types of its own (`[events.gift-wrapped]` with `fields`; `by` says whose keys may send
+//!   them, `key` the member that says where they lie);
 //! - how older versions of extras and own events are read today (`upcasters`).
 //!
 //! ```text
@@ -32,6 +33,7 @@ mod event_type;
 mod field;
 mod json_schema;
 mod narrow;
+mod own;
 mod pattern;
 mod read;
 mod suggest;

@@ -206,6 +206,33 @@ fn own_events_are_checked_in_full() {
 }
 
 #[test]
+fn own_events_say_who_sends_them_and_where_they_lie() {
+    let own = |head: &str| {
+        let text = format!(
+            "[schema]\nversion = 1\n[events.gift-wrapped]\n{head}\n[events.gift-wrapped.fields]\n\
+             order_id = {{ type = \"uuid\", required = true }}\nsku = {{ type = \"sku\", required = true }}"
+        );
+        compile(&text).own_event("gift-wrapped").unwrap().clone()
+    };
+    let may = |event: &EventType| {
+        EventType::ROLES.into_iter().filter(|role| event.sent_by(role)).collect::<Vec<_>>()
+    };
+    assert_eq!(may(&own("")), ["operator", "source"]);
+    assert_eq!(may(&own("by = [\"storefront\"]")), ["operator", "storefront"]);
+    let sent = members(json!({"order_id": "AB", "sku": "A-1"}));
+    assert_eq!(own("").key_of(&sent), None);
+    assert_eq!(own("key = \"order_id\"").key_of(&sent).as_deref(), Some("ab"));
+    assert_eq!(own("key = \"sku\"").key_of(&sent).as_deref(), Some("A-1"));
+    let hash = |head: &str| {
+        let fields = "[events.gift-wrapped.fields]\nsku = { type = \"sku\", required = true }";
+        compile(&format!("[schema]\nversion = 1\n[events.gift-wrapped]\n{head}\n{fields}")).hash()
+    };
+    assert_ne!(hash(""), hash("key = \"sku\""));
+    assert_ne!(hash(""), hash("by = [\"storefront\"]"));
+    assert_eq!(hash(""), hash("by = [\"source\"]"));
+}
+
+#[test]
 fn older_versions_are_read_as_todays() {
     let schema = compile(STORE);
     let event = schema.own_event("gift-wrapped").unwrap();
@@ -357,6 +384,22 @@ const REFUSED: &[(&str, &str)] = &[
     (
         "[events.own]\nversion = 2\nfields = { n = { type = \"sku\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ shrink = \"n\" }] }]",
         "6:43: not a step: write { add = \"x\", default = 0 }, { drop = \"x\" }, { rename = \"x\", to = \"y\" } or { widen = \"x\", from = \"integer\", to = \"text\" }",
+    ),
+    (
+        "[events.own]\nby = [\"sorce\"]\nfields = {}",
+        "4:6: there is no role `sorce`: did you mean `source`?",
+    ),
+    (
+        "[events.own]\nkey = \"ordr\"\nfields = { order = { type = \"uuid\", required = true } }",
+        "4:7: the key `ordr` is not a member: did you mean `order`?",
+    ),
+    (
+        "[events.own]\nkey = \"order\"\nfields = { order = { type = \"uuid\" } }",
+        "4:7: `order` cannot be the key: a key is a required sku, text or uuid that is not personal",
+    ),
+    (
+        "[events.hold-granted]\nby = [\"source\"]",
+        "4:1: unknown key `by` in [events.hold-granted]: known here: description, fields, extra, version, upcasters",
     ),
     (
         "[events.hold-granted.extra]\nx = ",

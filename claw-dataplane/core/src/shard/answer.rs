@@ -12,6 +12,7 @@ pub(crate) enum Show<'a> {
     CartCreated(Id),
     Coupon { code: &'a str, created: bool },
     Hold { hold: Id, created: bool },
+    EventRecorded { event: Id, name: &'a str, version: u16 },
     KeyChanged,
     Order(Id),
     Product { sku: &'a str, created: bool },
@@ -30,6 +31,9 @@ impl State {
             }
             Show::Hold { hold, created } => {
                 Outcome::Hold(self.holds.get(&hold.0).expect(there).view(created))
+            }
+            Show::EventRecorded { event, name, version } => {
+                Outcome::EventRecorded { event, name, version }
             }
             Show::KeyChanged => Outcome::KeyChanged,
             Show::Order(order) => Outcome::Order(self.orders.get(&order.0).expect(there).view()),

@@ -6,6 +6,7 @@
 mod cart;
 mod checkout;
 mod coupon;
+mod event;
 mod extend;
 mod hold;
 mod key;
@@ -76,6 +77,7 @@ const TABLE: &[(u16, Drawer)] = &[
     (30, coupon::draw),
     (30, cart::draw),
     (10, key::draw),
+    (10, event::draw),
     (80, cart::draw_item),
     (100, read::draw),
 ];

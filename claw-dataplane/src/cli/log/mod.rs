@@ -9,12 +9,15 @@ mod show;
 pub(super) mod source;
 mod stats;
 mod tail;
+mod today;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+
+use today::Today;
 
 /// Read a store's log.
 #[derive(Args, Debug)]
@@ -38,7 +41,10 @@ enum LogVerb {
 Examples:
   claw log show --store shop
   claw log show --store shop --shard 0 --from 100 --to 120 --vectors
-  claw log show --store shop --kind hold-granted --json | jq .fields.items")]
+  claw log show --store shop --kind hold-granted --json | jq .fields.items
+  claw log show --store shop --type return-received --json | jq .fields.members
+
+Events of the store's own are read by the State-Schema of today: those of older versions too.")]
 struct ShowArgs {
     /// The store's folder
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -144,10 +150,13 @@ struct Filter {
     /// Only this kind of event, such as hold-granted
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
+    /// Only events of this type of the store's own, such as return-received
+    #[arg(long = "type", value_name = "TYPE")]
+    own_type: Option<String>,
 }
 
 /// How records are printed.
-#[derive(Args, Clone, Copy, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 struct Form {
     /// One JSON object for each record
     #[arg(long)]
@@ -155,6 +164,20 @@ struct Form {
     /// Add each record's version vector
     #[arg(long)]
     vectors: bool,
+    /// Show events of the store's own as they were written, older versions as such
+    #[arg(long)]
+    as_written: bool,
+    /// What reads events of the store's own, unless they are shown as written
+    #[arg(skip)]
+    today: Today,
+}
+
+impl Form {
+    /// This form, with the schema of the store that is read.
+    fn for_store(&self, store: &Path) -> Self {
+        let today = if self.as_written { Today::default() } else { Today::load(store) };
+        Self { today, ..self.clone() }
+    }
 }
 
 /// Runs the sub-verb.

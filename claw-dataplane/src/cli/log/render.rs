@@ -14,9 +14,10 @@ use claw_core::shard::event::{Event, EventKind, FieldValue};
 use serde_json::{Value, json};
 
 use super::Form;
+use super::today::Reading;
 
 /// The record as one line without its end.
-pub(super) fn line(form: Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
+pub(super) fn line(form: &Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
     if form.json { object(form, block, record).to_string() } else { text(form, block, record) }
 }
 
@@ -25,12 +26,12 @@ pub(super) fn kind_name(code: u16) -> String {
     EventKind::from_code(code).map_or_else(|| format!("kind-{code}"), |kind| kind.name().to_owned())
 }
 
-fn text(form: Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
+fn text(form: &Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
     let header = record.header;
     let at = time(header.now_ms.get());
     let kind = kind_name(header.kind.get());
     let mut words = vec![format!("{}:{} {at} {kind}", record.shard, record.sequence)];
-    match fields(record) {
+    match fields(form, record) {
         Ok(fields) => {
             words.extend(fields.iter().map(|(name, value)| format!("{name}={}", plain(value))));
         }
@@ -48,7 +49,7 @@ fn text(form: Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
     words.join(" ")
 }
 
-fn object(form: Form, block: &BlockView<'_>, record: &RecordView<'_>) -> Value {
+fn object(form: &Form, block: &BlockView<'_>, record: &RecordView<'_>) -> Value {
     let header = record.header;
     let mut object = json!({
         "shard": record.shard.0,
@@ -68,7 +69,7 @@ fn object(form: Form, block: &BlockView<'_>, record: &RecordView<'_>) -> Value {
         "answer_bytes": record.answer.len(),
         "evidence_bytes": record.evidence.len(),
     });
-    match fields(record) {
+    match fields(form, record) {
         Ok(fields) => {
             let named = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
             object["fields"] = Value::Object(named.collect());
@@ -84,14 +85,39 @@ fn object(form: Form, block: &BlockView<'_>, record: &RecordView<'_>) -> Value {
     object
 }
 
-/// The event's fields in the order of its payload.
-fn fields(record: &RecordView<'_>) -> Result<Vec<(&'static str, Value)>, String> {
+/// The event's fields in the order of its payload; one of the store's own as today's schema reads
+/// it.
+fn fields(form: &Form, record: &RecordView<'_>) -> Result<Vec<(&'static str, Value)>, String> {
     let header = record.header;
     let event = Event::decode(header.kind.get(), header.event_version.get(), record.event);
     let event = event.map_err(|error| error.to_string())?;
     let mut fields = Vec::new();
     event.fields(&mut |name, value| fields.push((name, field(&value))));
+    if let Event::StoreEvent { name, version, .. } = event {
+        read_as_today(form, (name, version), &mut fields);
+    }
     Ok(fields)
+}
+
+fn read_as_today(
+    form: &Form,
+    (name, written): (&str, u16),
+    fields: &mut Vec<(&'static str, Value)>,
+) {
+    let members = fields.iter().find(|(name, _)| *name == "members");
+    let members = members.map_or(Value::Null, |(_, members)| members.clone());
+    match form.today.read(name, written, &members) {
+        Reading::Written => {}
+        Reading::Today { version, members } => {
+            fields.retain(|(name, _)| !matches!(*name, "version" | "members"));
+            fields.push(("version", version.into()));
+            if version != written {
+                fields.push(("written_version", written.into()));
+            }
+            fields.push(("members", Value::Object(members)));
+        }
+        Reading::Unreadable(why) => fields.push(("as_written", why.into())),
+    }
 }
 
 fn field(value: &FieldValue<'_>) -> Value {

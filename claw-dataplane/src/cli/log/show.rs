@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use claw_core::log::RecordView;
-use claw_core::shard::event::EventKind;
+use claw_core::shard::event::{Event, EventKind};
 
 use super::source::Source;
 use super::{Filter, Form, ShowArgs, render};
@@ -13,9 +13,11 @@ use crate::cli::output::UsageError;
 
 pub(super) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     check_kind(&args.filter)?;
+    let form = args.form.for_store(&args.store);
+    talk_of_type(&args.filter, &form);
     let source = Source::open(&args.store)?;
     let mut stdout = BufWriter::new(io::stdout().lock());
-    show(&source, &args.filter, args.form, &mut stdout)?;
+    show(&source, &args.filter, &form, &mut stdout)?;
     stdout.flush()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -30,11 +32,18 @@ pub(super) fn check_kind(filter: &Filter) -> Result<(), UsageError> {
     Err(UsageError(format!("there is no kind {kind}: one of {}", known.join(", "))))
 }
 
+/// Says so when the schema does not know the type that is asked for: its events may still be there.
+pub(super) fn talk_of_type(filter: &Filter, form: &Form) {
+    if let Some(name) = &filter.own_type {
+        form.today.talk_of_unknown(name);
+    }
+}
+
 /// Writes the records that pass.
 pub(super) fn show(
     source: &Source,
     filter: &Filter,
-    form: Form,
+    form: &Form,
     to: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let mut failed = Ok(());
@@ -59,5 +68,16 @@ impl Filter {
             && self.from.is_none_or(|from| record.sequence >= from)
             && self.to.is_none_or(|to| record.sequence <= to)
             && self.kind.as_ref().is_none_or(|wanted| *wanted == kind())
+            && self.own_type.as_ref().is_none_or(|wanted| is_of_type(record, wanted))
     }
+}
+
+/// Whether a record is an event of the store's own of this type.
+fn is_of_type(record: &RecordView<'_>, wanted: &str) -> bool {
+    let header = record.header;
+    if header.kind.get() != EventKind::StoreEvent as u16 {
+        return false;
+    }
+    let event = Event::decode(header.kind.get(), header.event_version.get(), record.event);
+    matches!(event, Ok(Event::StoreEvent { name, .. }) if name == wanted)
 }

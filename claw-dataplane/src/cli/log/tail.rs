@@ -23,16 +23,18 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     show::check_kind(&args.filter)?;
+    let form = args.form.for_store(&args.store);
+    show::talk_of_type(&args.filter, &form);
     let source = Source::open(&args.store)?;
     let mut stdout = BufWriter::new(io::stdout().lock());
-    last(&source, args, &mut stdout)?;
+    last(&source, args, &form, &mut stdout)?;
     stdout.flush()?;
     if !args.follow {
         return Ok(ExitCode::SUCCESS);
     }
     let mut follower = Follower::new(source);
     loop {
-        let printed = follower.step(&args.filter, args.form, &mut stdout)?;
+        let printed = follower.step(&args.filter, &form, &mut stdout)?;
         stdout.flush()?;
         if !printed {
             sleep(POLL_INTERVAL);
@@ -41,7 +43,7 @@ pub(super) fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The last records of each shard.
-fn last(source: &Source, args: &TailArgs, to: &mut dyn Write) -> anyhow::Result<()> {
+fn last(source: &Source, args: &TailArgs, form: &Form, to: &mut dyn Write) -> anyhow::Result<()> {
     let shards_count = usize::from(source.tails[0].superblock.shape.shards_count);
     let count = usize::try_from(args.count)?;
     let mut lines: Vec<VecDeque<String>> = vec![VecDeque::new(); shards_count];
@@ -50,7 +52,7 @@ fn last(source: &Source, args: &TailArgs, to: &mut dyn Write) -> anyhow::Result<
         source.log.replay(&source.tails, &mut chains, &mut |block, record| {
             if args.filter.passes(record) && count > 0 {
                 let newest = &mut lines[usize::from(record.shard.0)];
-                newest.push_back(render::line(args.form, block, record));
+                newest.push_back(render::line(form, block, record));
                 if newest.len() > count {
                     newest.pop_front();
                 }
@@ -132,7 +134,7 @@ impl Follower {
     pub(super) fn step(
         &mut self,
         filter: &Filter,
-        form: Form,
+        form: &Form,
         to: &mut dyn Write,
     ) -> anyhow::Result<bool> {
         let mut progress = false;

@@ -50,7 +50,7 @@ fn sample() -> Store {
     store
 }
 
-fn shown(store: &Store, filter: &Filter, form: Form) -> String {
+fn shown(store: &Store, filter: &Filter, form: &Form) -> String {
     let source = Source::open(store.directory.path()).unwrap();
     let mut out = Vec::new();
     show(&source, filter, form, &mut out).unwrap();
@@ -59,15 +59,15 @@ fn shown(store: &Store, filter: &Filter, form: Form) -> String {
 
 #[test]
 fn show_prints_the_golden_text() {
-    let form = Form { json: false, vectors: true };
-    let text = shown(&sample(), &Filter::default(), form);
+    let form = Form { vectors: true, ..Form::default() };
+    let text = shown(&sample(), &Filter::default(), &form);
     assert_eq!(text, include_str!("show.golden.txt"), "{text}");
 }
 
 #[test]
 fn filters_choose_by_shard_sequence_and_kind() {
     let store = sample();
-    let count = |filter| shown(&store, &filter, Form::default()).lines().count();
+    let count = |filter| shown(&store, &filter, &Form::default()).lines().count();
     assert_eq!(count(Filter::default()), 4);
     assert_eq!(count(Filter { shard: Some(1), ..Filter::default() }), 1);
     assert_eq!(count(Filter { from: Some(2), to: Some(2), ..Filter::default() }), 1);
@@ -77,8 +77,8 @@ fn filters_choose_by_shard_sequence_and_kind() {
 #[test]
 fn json_has_the_fields_as_they_are() {
     let store = sample();
-    let form = Form { json: true, vectors: true };
-    let text = shown(&store, &Filter { to: Some(1), shard: Some(0), ..Filter::default() }, form);
+    let form = Form { json: true, vectors: true, ..Form::default() };
+    let text = shown(&store, &Filter { to: Some(1), shard: Some(0), ..Filter::default() }, &form);
     let record: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(record["fields"]["price"]["amount"], 1999);
     assert_eq!(record["fields"]["attributes"]["size"], "M");
@@ -124,7 +124,7 @@ fn follower_prints_what_becomes_durable_in_new_segments_too() {
     let mut follower = Follower::new(Source::open(store.directory.path()).unwrap());
     let mut step = || {
         let mut out = Vec::new();
-        follower.step(&Filter::default(), Form::default(), &mut out).unwrap();
+        follower.step(&Filter::default(), &Form::default(), &mut out).unwrap();
         String::from_utf8(out).unwrap().lines().count()
     };
     assert_eq!(step(), 0);

@@ -4,11 +4,12 @@
 //! JSON, that its members are those of the State-Schema, that values are in bounds. The command
 //! borrows from the request and the scratch, so it is handed to a closure and lives no longer.
 //!
-//! [`headers`] reads fields and queries, [`json`] the document, `catalogue` and `shopping` turn
-//! bodies into commands.
+//! [`headers`] reads fields and queries, [`json`] the document, `catalogue`, `shopping` and
+//! `events` turn bodies into commands.
 
 mod body;
 mod catalogue;
+mod events;
 pub mod headers;
 pub mod json;
 mod shopping;
@@ -133,6 +134,7 @@ pub fn decode<R>(
         Route::HoldCreate => shopping::create_hold(input, lines, then),
         Route::HoldExtend => shopping::extend_hold(input, then),
         Route::CheckoutCreate => shopping::check_out(input, lines, then),
+        Route::EventRecord => events::record_event(input, &identity, then),
         Route::CartRead
         | Route::HoldRead
         | Route::HoldRelease

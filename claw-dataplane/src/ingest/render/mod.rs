@@ -200,6 +200,10 @@ impl Renderer {
                 body.extend_from_slice(b"{}");
                 (200, Extra::None)
             }
+            Outcome::EventRecorded { event, name, version } => {
+                views::write_event_recorded(body, *event, (name, *version));
+                (201, Extra::None)
+            }
             Outcome::Products { .. } => unreachable!("lists are merged from pages"),
             Outcome::Refused(refused) => {
                 refusal::write_refusal(body, refused);

@@ -3,6 +3,7 @@
 //! Member names and their order are the public interface's. Everything is written by hand from
 //! the encoded outcome: there is no tree in between.
 
+use claw_common::id::Id;
 use claw_common::money::Currency;
 use claw_core::codec::{Decode as _, Reader};
 use claw_core::command::CouponValue;
@@ -152,6 +153,17 @@ pub fn write_order_started(out: &mut Vec<u8>, view: &OrderView<'_>) {
     out.extend_from_slice(b",\"state\":\"");
     out.extend_from_slice(order_state_name(view.state).as_bytes());
     out.extend_from_slice(b"\"}");
+}
+
+/// A recorded event of the store's own: which, and its type with the version.
+pub fn write_event_recorded(out: &mut Vec<u8>, event: Id, written: (&str, u16)) {
+    out.extend_from_slice(b"{\"event_id\":");
+    write_id(out, event);
+    out.extend_from_slice(b",\"type\":");
+    write_text(out, written.0);
+    out.extend_from_slice(b",\"version\":");
+    write_number(out, u64::from(written.1));
+    out.push(b'}');
 }
 
 fn write_lines(out: &mut Vec<u8>, lines: &Lines<'_>, currency: Currency) {

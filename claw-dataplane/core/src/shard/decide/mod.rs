@@ -4,6 +4,7 @@ mod carts;
 mod check;
 mod checkout;
 mod coupons;
+mod events;
 mod holds;
 mod orders;
 mod products;
@@ -110,6 +111,7 @@ impl Shard {
             Command::AdvanceOrder { order, session, step } => {
                 self.advance_order(call, order, session, step);
             }
+            Command::RecordEvent { .. } => self.record_event(call, &request.command, entropy),
             Command::ChangeKey { number, name, role, algorithm, public, revoked } => {
                 let key = KeyChanged { number, name, role, algorithm, public, revoked };
                 self.change_key(call, &key);

@@ -83,6 +83,12 @@ impl Encode for Event<'_> {
             }
             Event::CommandRefused | Event::CommandUnchanged => {}
             Event::KeyChanged(key) => key.encode(w),
+            Event::StoreEvent { event, name, version, members } => {
+                w.id(event);
+                w.text(name);
+                w.u16(version);
+                w.large(members.as_bytes());
+            }
         }
     }
 }
@@ -198,6 +204,12 @@ impl<'a> Event<'a> {
             EventKind::CommandRefused => Self::CommandRefused,
             EventKind::CommandUnchanged => Self::CommandUnchanged,
             EventKind::KeyChanged => Self::KeyChanged(KeyChanged::decode(r)?),
+            EventKind::StoreEvent => Self::StoreEvent {
+                event: r.id()?,
+                name: r.text()?,
+                version: r.u16()?,
+                members: large_text(r)?,
+            },
         })
     }
 

@@ -121,6 +121,14 @@ impl Event<'_> {
             }
             Event::CommandRefused | Event::CommandUnchanged => {}
             Event::KeyChanged(key) => key.fields(visit),
+            Event::StoreEvent { event, name, version, members } => {
+                visit("event_id", V::Id(event));
+                visit("type", V::Text(name));
+                visit("version", V::Unsigned(version.into()));
+                if !members.is_empty() {
+                    visit("members", V::Json(members));
+                }
+            }
         }
     }
 

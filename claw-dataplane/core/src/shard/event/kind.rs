@@ -89,6 +89,8 @@ kinds! {
     CommandUnchanged = 41 "command-unchanged",
     /// A key was registered or revoked.
     KeyChanged = 50 "key-changed",
+    /// Something the store's own schema has a name for happened.
+    StoreEvent = 60 "store-event",
 }
 
 impl EventKind {

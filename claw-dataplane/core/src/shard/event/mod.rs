@@ -216,6 +216,17 @@ pub enum Event<'a> {
     CommandUnchanged,
     /// See [`EventKind::KeyChanged`].
     KeyChanged(KeyChanged<'a>),
+    /// See [`EventKind::StoreEvent`].
+    StoreEvent {
+        /// Event.
+        event: Id,
+        /// The type's name in the State-Schema.
+        name: &'a str,
+        /// The version of the type its members are written with.
+        version: u16,
+        /// Canonical JSON object, or empty.
+        members: &'a str,
+    },
 }
 
 /// A checkout as it began.
@@ -293,6 +304,7 @@ impl Event<'_> {
             Event::CommandRefused => EventKind::CommandRefused,
             Event::CommandUnchanged => EventKind::CommandUnchanged,
             Event::KeyChanged(_) => EventKind::KeyChanged,
+            Event::StoreEvent { .. } => EventKind::StoreEvent,
         }
     }
 }

@@ -141,7 +141,8 @@ impl State {
             | Event::OrderCancelled { .. }
             | Event::OrderShipped { .. }
             | Event::OrderRefunded { .. } => self.apply_order(facts),
-            Event::CommandRefused | Event::CommandUnchanged => Ok(()),
+            // What the store says for itself is in the log and nowhere else.
+            Event::CommandRefused | Event::CommandUnchanged | Event::StoreEvent { .. } => Ok(()),
             Event::KeyChanged(key) => {
                 self.change_key(&key);
                 Ok(())

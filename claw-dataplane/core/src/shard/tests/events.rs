@@ -97,5 +97,6 @@ fn samples(lines: crate::lines::Lines<'_>) -> Vec<Event<'_>> {
         Event::CommandRefused,
         Event::CommandUnchanged,
         Event::KeyChanged(changed),
+        Event::StoreEvent { event: id, name: "gift-wrapped", version: 2, members: "{}" },
     ]
 }

@@ -215,7 +215,8 @@ impl Books {
             | Event::MemberAcknowledged { .. }
             | Event::CommandRefused
             | Event::CommandUnchanged
-            | Event::KeyChanged(_) => {}
+            | Event::KeyChanged(_)
+            | Event::StoreEvent { .. } => {}
         }
     }
 
