@@ -6,6 +6,7 @@
 pub mod buffer;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod ingest;
 pub mod log;
 pub mod node;

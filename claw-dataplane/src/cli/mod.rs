@@ -9,6 +9,7 @@
 //! other and hold no logic that a library user would miss.
 
 pub mod audit;
+pub mod doctor;
 pub mod init;
 pub mod keys;
 pub mod log;
@@ -40,6 +41,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Audit(audit::AuditArgs),
+    Doctor(doctor::DoctorArgs),
     Init(init::InitArgs),
     Keys(keys::KeysArgs),
     Log(log::LogArgs),
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
     env_logger::Builder::from_env(level).format_target(false).init();
     let outcome = match verb {
         Verb::Audit(args) => audit::run(&args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Init(args) => init::run(args),
         Verb::Keys(args) => keys::run(args),
         Verb::Log(args) => log::run(args),

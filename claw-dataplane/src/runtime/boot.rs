@@ -13,7 +13,7 @@ use std::time::Duration;
 use claw_common::id::ShardId;
 use claw_core::schema::CompiledSchema;
 
-use crate::config::{Config, Cores};
+use crate::config::Config;
 use crate::log::SegmentSupply;
 use crate::node::core::CoreError;
 use crate::node::keys;
@@ -48,7 +48,7 @@ impl Node {
     pub fn start(config: &Config, schema: CompiledSchema) -> Result<Self, BootError> {
         // Refused before anything is touched.
         keys::load(&config.store_dir)?;
-        let placement = plan(config);
+        let placement = Placement::of_store(config, &cpus_allowed());
         let spare_cpus = placement.spare_cpus(&cpus_allowed());
         let (config, _reserved) = &reserve_port(config)?;
         let schema = Arc::new(schema);
@@ -179,14 +179,6 @@ fn core_reason(ended: std::thread::Result<Result<(), CoreError>>) -> FatalReason
         Ok(Ok(())) => FatalReason::CoreLost("without a reason".to_owned()),
         Err(_panic) => FatalReason::CoreLost("it panicked".to_owned()),
     }
-}
-
-fn plan(config: &Config) -> Placement {
-    let wanted = match config.node.cores {
-        Cores::Auto => 0,
-        Cores::Count(count) => usize::from(count),
-    };
-    Placement::plan(wanted, config.store.shards, &cpus_allowed())
 }
 
 /// Port 0 means a free one, and the same for every core: found once, and kept from others until the

@@ -7,6 +7,8 @@
 use claw_common::id::ShardId;
 use claw_common::limits::CORES_MAX;
 
+use crate::config::{Config, Cores};
+
 /// A node's core: one thread, one ring, one log stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CoreId(pub u8);
@@ -36,6 +38,15 @@ impl Placement {
         let count = wanted.clamp(1, usize::from(shards_count).min(CORES_MAX));
         let cpus = (0..count).map(|index| allowed[index.min(allowed.len() - 1)]).collect();
         Self { cpus, shards_count }
+    }
+
+    /// As a store's settings ask for it.
+    pub fn of_store(config: &Config, allowed: &[usize]) -> Self {
+        let wanted = match config.node.cores {
+            Cores::Auto => 0,
+            Cores::Count(count) => usize::from(count),
+        };
+        Self::plan(wanted, config.store.shards, allowed)
     }
 
     /// CPU numbers, one a core; several cores share the last when there are fewer CPUs.

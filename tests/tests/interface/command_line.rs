@@ -6,7 +6,7 @@ use std::process::Output;
 use claw_tests::{Store, program};
 use serde_json::{Value, json};
 
-use crate::world::{World, fresh_store, items};
+use crate::world::{World, configure, fresh_store, items};
 
 /// Runs `claw ARGS --store STORE`.
 pub(crate) fn claw(store: &Store, args: &[&str]) -> Output {
@@ -121,6 +121,39 @@ fn everything_that_prints_data_prints_it_as_json_too() {
     assert_eq!(placed.len(), 1);
     assert_eq!(placed[0]["vector"].as_array().expect("one of each shard").len(), 4);
     assert_eq!(code(&claw(&world.store, &["log", "show", "--kind", "order-plced"])), 2);
+}
+
+#[test]
+fn doctor_looks_at_machine_and_store_and_says_what_is_in_the_way() {
+    let store = fresh_store(&[]);
+    let doctor = |store: &Store| {
+        let output = claw(store, &["doctor", "--json"]);
+        let said = json_of(&output);
+        // What is in the way decides the exit code; what is only slow does not.
+        assert_eq!(code(&output), i32::from(said["verdict"] == "fail"), "{said}");
+        said["checks"].as_array().expect("lines").clone()
+    };
+    let line = |checks: &[Value], name: &str| {
+        let found = checks.iter().find(|check| check["name"] == name);
+        found.unwrap_or_else(|| panic!("no line {name}: {checks:?}")).clone()
+    };
+    let checks = doctor(&store);
+    for name in ["kernel", "io_uring", "memory", "clock-source", "flush", "build", "calibration"] {
+        let check = line(&checks, name);
+        assert!(!check["found"].as_str().expect("text").is_empty(), "{check}");
+    }
+    for check in &checks {
+        assert_eq!(check["verdict"] == "ok", check["advice"] == "", "{check}");
+    }
+    assert_eq!(line(&checks, "private-keys")["verdict"], "ok");
+    // The same store in production may not keep its clients' private keys.
+    configure(&store, &[("profile", "\"production\"")]);
+    let checks = doctor(&store);
+    assert_eq!(line(&checks, "private-keys")["verdict"], "warn");
+    assert_eq!(line(&checks, "memory")["verdict"], "fail");
+    let output = program::claw().arg("doctor").output().expect("claw starts");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains(" in the way\n") && !text.contains('\u{1b}'), "{text}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ const SUBSYSTEMS: &[&str] = &[
 /// know its neighbours.
 const LAYERS: &[&[&str]] = &[
     &["cli"],
-    &["runtime", "simulate", "console"],
+    &["runtime", "simulate", "console", "doctor"],
     &["node"],
     SUBSYSTEMS,
     &["ring"],

@@ -102,10 +102,10 @@ impl Comparison {
         };
         let mut text = relation + &history(&self.first) + &history(&self.second);
         for (one, other) in [(&self.first, &self.second), (&self.second, &self.first)] {
-            for Gap { shard, from, to } in gaps(one, other) {
-                let only = place(one.position);
-                text += &format!("only {only} had seen shard {shard} from {from} to {to}\n");
-            }
+            let only = place(one.position);
+            text.extend(gaps(one, other).map(|Gap { shard, from, to }| {
+                format!("only {only} had seen shard {shard} from {from} to {to}\n")
+            }));
         }
         text
     }
