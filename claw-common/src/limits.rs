@@ -60,6 +60,12 @@ pub const WIRE_AFTER_MAX: usize = SHARDS_MAX;
 pub const SIGNATURE_AGE_MS_MAX: u64 = 300_000;
 /// A signature's `created` may be this far ahead of our clock, milliseconds.
 pub const SIGNATURE_AHEAD_MS_MAX: u64 = 30_000;
+/// Longest token, bytes: four times what one with every claim of ours has.
+pub const TOKEN_BYTES_MAX: usize = 2048;
+/// Longest life of a token, from `iat` to `exp`, seconds: one day.
+pub const TOKEN_LIFE_S_MAX: u64 = 24 * 3600;
+/// A token's `iat` and `nbf` may be this far ahead of our clock, seconds.
+pub const TOKEN_AHEAD_S_MAX: u64 = 30;
 /// A command is remembered at least this long: longer than its signature can be used again.
 pub const DEDUPLICATION_WINDOW_MS: u64 = 360_000;
 /// Commands of one shard being decided with other shards at once; room for the largest answer is
@@ -120,6 +126,7 @@ const _: () = {
     assert!(WIRE_FRAME_BYTES_MAX > BODY_BYTES_MAX + HEAD_BYTES_MAX);
     assert!(WIRE_IN_FLIGHT_MAX >= WIRE_COMMANDS_MAX);
     assert!(WIRE_AFTER_MAX <= u8::MAX as usize);
+    assert!(TOKEN_BYTES_MAX < HEAD_BYTES_MAX / 2);
     assert!(RECORD_BYTES_MAX > BODY_BYTES_MAX + HEAD_BYTES_MAX);
     assert!(BLOCK_BYTES_MAX >= 2 * RECORD_BYTES_MAX);
     assert!(BLOCK_BYTES_MAX.is_multiple_of(BLOCK_ALIGN_BYTES));

@@ -1,4 +1,4 @@
-//! What others link: keys, RFC 9421 signing, and a small blocking client.
+//! What others link: keys, RFC 9421 signing, shoppers' tokens, and a small blocking client.
 //!
 //! The node verifies with the same [`signature`] code that clients sign with, so the two cannot
 //! drift apart; vectors of the RFC and an independent implementation keep both honest. Nothing
@@ -7,7 +7,9 @@
 pub mod client;
 pub mod key;
 pub mod signature;
+pub mod token;
 
 pub use client::{Call, Client, ClientError, Response};
 pub use key::{KeyError, Signer};
 pub use signature::sign::RequestParts;
+pub use token::{TokenClaims, TokenError};

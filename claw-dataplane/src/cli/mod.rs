@@ -19,6 +19,7 @@ pub mod schema;
 pub mod sign;
 pub mod simulate;
 mod templates;
+pub mod token;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ enum Verb {
     Schema(schema::SchemaArgs),
     Sign(sign::SignArgs),
     Simulate(simulate::SimulateArgs),
+    Token(token::TokenArgs),
 }
 
 /// Reads the command line, runs the verb, reports.
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Verb::Schema(args) => schema::run(args),
         Verb::Sign(args) => sign::run(&args),
         Verb::Simulate(args) => simulate::run(args),
+        Verb::Token(args) => token::run(&args),
     };
     outcome.unwrap_or_else(|error| report(&error))
 }

@@ -1,8 +1,8 @@
 //! How often a key and a session may ask: token buckets of the core, answered with 429.
 //!
-//! A request must pass both. The session's bucket is asked first: one shopper above its own rate
-//! then takes nothing from the key that asks for all shoppers. One set per core, so a rate holds
-//! per core; connections are spread over cores, sessions are not pinned to one.
+//! A shop's request must pass its key's bucket and that of the session it names; a shopper's token
+//! counts for its session alone, since the key that signed it asks nothing. One set per core,
+//! so a rate holds per core; connections are spread over cores, sessions are not pinned to one.
 
 use claw_core::admission::{Buckets, Rate};
 

@@ -17,10 +17,11 @@ pub mod metrics;
 pub mod problem;
 pub mod render;
 pub mod routes;
+pub mod scopes;
 
 use auth::Caller;
 use problem::{Problem, ProblemKind};
-use routes::{RouteSpec, Routing};
+use routes::{Role, RouteSpec, Routing};
 
 /// The problem of a request that found no route.
 ///
@@ -40,14 +41,28 @@ pub fn unrouted(routing: &Routing<'_>, path: &str) -> Problem {
     }
 }
 
-/// Whether the caller's role may use a route; else a problem that names the roles that may.
+/// Whether the caller may use a route, by role and a token also by scope; else a problem that names
+/// what would do.
 pub fn authorize(spec: &RouteSpec, caller: &Caller<'_>) -> Result<(), Problem> {
-    if spec.roles.has(caller.role) {
+    if !spec.roles.has(caller.role) {
+        return Err(wrong_role(spec, caller));
+    }
+    let wanted = spec.roles.scopes();
+    if caller.role != Role::Shopper || wanted.is_empty() || wanted.meet(caller.scopes) {
         return Ok(());
     }
+    let wanted: Vec<_> = wanted.names().collect();
+    let detail = format!("the token's scope does not cover this; it needs {}", wanted.join(" or "));
+    Err(Problem::new(ProblemKind::InsufficientScope, detail).text("scope", wanted.join(" ")))
+}
+
+fn wrong_role(spec: &RouteSpec, caller: &Caller<'_>) -> Problem {
     let roles: Vec<_> = spec.roles.names().filter(|&name| name != "shopper").collect();
     let roles = roles.join(" or ");
     let (name, role) = (caller.name, caller.role.name());
-    let detail = format!("the key {name} has the role {role}; this needs {roles}");
-    Err(Problem::new(ProblemKind::Forbidden, detail).text("roles", roles))
+    let detail = match caller.role {
+        Role::Shopper => format!("a shopper's token is not for this; it needs {roles}"),
+        _ => format!("the key {name} has the role {role}; this needs {roles}"),
+    };
+    Problem::new(ProblemKind::Forbidden, detail).text("roles", roles)
 }

@@ -33,6 +33,8 @@ problems! {
     Malformed = 400 "malformed" "The request cannot be read";
     /// An unsafe request without identity.
     IdempotencyKeyMissing = 400 "idempotency-key-missing" "The request needs an Idempotency-Key";
+    /// A signature and a token: which of them counts is not for us to choose.
+    TwoCredentials = 400 "two-credentials" "The request proves twice who asks";
     /// No signature and no token.
     Unsigned = 401 "unsigned" "The request carries no signature";
     /// A signature that does not cover what it must, or is not right.
@@ -43,10 +45,20 @@ problems! {
     UnknownKey = 401 "unknown-key" "The signing key is not known";
     /// The key was revoked.
     RevokedKey = 401 "revoked-key" "The signing key is revoked";
-    /// Bearer tokens are not accepted by this node.
-    TokenNotAccepted = 401 "token-not-accepted" "Tokens are not accepted yet";
+    /// Not a token as this store takes them, or not the key's.
+    BadToken = 401 "bad-token" "The token does not hold";
+    /// A token that has ended, or has not begun.
+    TokenExpired = 401 "token-expired" "The token is not of this time";
+    /// A token that would live too long.
+    TokenLifetime = 401 "token-lifetime" "The token lives longer than tokens may";
+    /// A token for somebody else.
+    TokenAudience = 401 "token-audience" "The token is for another store";
+    /// A token of a key that may not make tokens.
+    TokenIssuer = 401 "token-issuer" "The token's key may not issue tokens";
+    /// A token that is for other things.
+    InsufficientScope = 403 "insufficient-scope" "The token's scope does not cover this";
     /// The role may not.
-    Forbidden = 403 "forbidden" "The key's role does not allow this";
+    Forbidden = 403 "forbidden" "The caller may not do this";
     /// No such thing, or not one's own.
     NotFound = 404 "not-found" "There is no such thing";
     /// A hold or cart names a product that does not exist.
@@ -121,13 +133,21 @@ pub struct Problem {
     pub members: Vec<(&'static str, Member)>,
     /// `Retry-After`, seconds.
     pub retry_after_s: Option<u32>,
+    /// Whether it answers a token: the challenge of a 401 says so.
+    pub of_token: bool,
 }
 
 impl Problem {
     /// A problem without further members; those that pass with time say when to retry.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         let retry_after_s = matches!(kind.status(), 429 | 503).then_some(1);
-        Self { kind, detail: detail.into(), members: Vec::new(), retry_after_s }
+        Self { kind, detail: detail.into(), members: Vec::new(), retry_after_s, of_token: false }
+    }
+
+    /// The same as the answer to a token.
+    #[must_use]
+    pub fn of_token(self) -> Self {
+        Self { of_token: true, ..self }
     }
 
     /// Not readable.

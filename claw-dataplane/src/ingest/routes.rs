@@ -5,6 +5,8 @@
 
 use claw_common::id::Id;
 
+use super::scopes::{Scope, Scopes};
+
 /// What a key may do, as registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -36,24 +38,45 @@ impl Role {
     }
 }
 
-/// Several roles.
+/// Several roles, and what a shopper's token must be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Roles(u8);
+pub struct Roles {
+    bits: u8,
+    scopes: Scopes,
+}
 
 impl Roles {
-    const NONE: Self = Self(0);
-    const OPERATOR: Self = Self(Role::Operator as u8);
-    const CATALOGUE: Self = Self(Role::Operator as u8 | Role::Source as u8);
-    const SHOPPING: Self =
-        Self(Role::Operator as u8 | Role::Storefront as u8 | Role::Shopper as u8);
-    const SHOP: Self = Self(Role::Operator as u8 | Role::Storefront as u8);
+    const NONE: Self = Self::keys(0);
+    const OPERATOR: Self = Self::keys(Role::Operator as u8);
+    const CATALOGUE: Self = Self::keys(Role::Operator as u8 | Role::Source as u8);
+    const SHOP: Self = Self::keys(Role::Operator as u8 | Role::Storefront as u8);
     /// Who may of a declared type is said by its declaration.
-    const KEYS: Self = Self(Self::CATALOGUE.0 | Self::SHOP.0);
-    const READERS: Self = Self(Self::CATALOGUE.0 | Self::SHOPPING.0);
+    const KEYS: Self = Self::keys(Self::CATALOGUE.bits | Self::SHOP.bits);
+    /// Everybody, with a token of any scope or none.
+    const READERS: Self = Self { bits: Self::CATALOGUE.bits | SHOPPERS, scopes: Scopes::NONE };
+    const CARTS: Self = Self::shopping([Scope::Cart]);
+    /// A hold lies between a cart and a checkout, and belongs to either.
+    const HOLDS: Self = Self::shopping([Scope::Cart, Scope::Checkout]);
+    const BUYING: Self = Self::shopping([Scope::Checkout]);
+    const ORDERS: Self = Self::shopping([Scope::Checkout, Scope::Watch]);
+
+    const fn keys(bits: u8) -> Self {
+        Self { bits, scopes: Scopes::NONE }
+    }
+
+    /// Shops, and shoppers whose token has one of these scopes.
+    const fn shopping<const N: usize>(scopes: [Scope; N]) -> Self {
+        Self { bits: SHOPPERS, scopes: Scopes::of(scopes) }
+    }
+
+    /// The scopes of which a shopper's token needs one; none: any token will do.
+    pub const fn scopes(self) -> Scopes {
+        self.scopes
+    }
 
     /// Whether `role` is among them.
     pub const fn has(self, role: Role) -> bool {
-        self.0 & role as u8 != 0
+        self.bits & role as u8 != 0
     }
 
     /// Their names, those of keys first.
@@ -62,6 +85,8 @@ impl Roles {
         all.into_iter().filter(move |&role| self.has(role)).map(Role::name)
     }
 }
+
+const SHOPPERS: u8 = Role::Operator as u8 | Role::Storefront as u8 | Role::Shopper as u8;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,7 +131,7 @@ pub struct RouteSpec {
     pub template: &'static str,
     /// The same, split.
     pub segments: &'static [Segment],
-    /// Who may; nobody in particular when it is not signed.
+    /// Who may, and with which scope; nobody in particular when it is not signed.
     pub roles: Roles,
     /// What it does, for the interface's description.
     pub summary: &'static str,
@@ -161,16 +186,16 @@ pub const ROUTES: &[RouteSpec] = &[
     row(Route::PriceChange, ("POST", "/v1/products/{sku}/price"), &[V1, PRODUCTS, Parameter, Fixed("price")], Roles::CATALOGUE, "Change the price of holds to come"),
     row(Route::CouponPut, ("PUT", "/v1/coupons/{code}"), &[V1, Fixed("coupons"), Parameter], Roles::CATALOGUE, "Create or replace a coupon"),
     row(Route::CouponRead, ("GET", "/v1/coupons/{code}"), &[V1, Fixed("coupons"), Parameter], Roles::CATALOGUE, "Read a coupon and its uses"),
-    row(Route::CartCreate, ("POST", "/v1/carts"), &[V1, CARTS], Roles::SHOPPING, "Make an empty cart"),
-    row(Route::CartItemPut, ("PUT", "/v1/carts/{cart}/items/{sku}"), &[V1, CARTS, Parameter, Fixed("items"), Parameter], Roles::SHOPPING, "Set a line of a cart; 0 removes it"),
-    row(Route::CartRead, ("GET", "/v1/carts/{cart}"), &[V1, CARTS, Parameter], Roles::SHOPPING, "Read a cart"),
-    row(Route::HoldCreate, ("POST", "/v1/holds"), &[V1, HOLDS], Roles::SHOPPING, "Reserve stock, all lines or none"),
-    row(Route::HoldRead, ("GET", "/v1/holds/{id}"), &[V1, HOLDS, Parameter], Roles::SHOPPING, "Read a hold"),
-    row(Route::HoldRelease, ("DELETE", "/v1/holds/{id}"), &[V1, HOLDS, Parameter], Roles::SHOPPING, "Give a hold's stock back"),
-    row(Route::HoldExtend, ("POST", "/v1/holds/{id}/extend"), &[V1, HOLDS, Parameter, Fixed("extend")], Roles::SHOPPING, "Let a hold live longer"),
-    row(Route::CheckoutCreate, ("POST", "/v1/checkouts"), &[V1, Fixed("checkouts")], Roles::SHOPPING, "Buy what a hold, a cart or a list of lines says"),
-    row(Route::OrderRead, ("GET", "/v1/orders/{id}"), &[V1, ORDERS, Parameter], Roles::SHOPPING, "Read an order"),
-    row(Route::OrderCancel, ("POST", "/v1/orders/{id}/cancel"), &[V1, ORDERS, Parameter, Fixed("cancel")], Roles::SHOPPING, "Cancel an order; its stock comes back"),
+    row(Route::CartCreate, ("POST", "/v1/carts"), &[V1, CARTS], Roles::CARTS, "Make an empty cart"),
+    row(Route::CartItemPut, ("PUT", "/v1/carts/{cart}/items/{sku}"), &[V1, CARTS, Parameter, Fixed("items"), Parameter], Roles::CARTS, "Set a line of a cart; 0 removes it"),
+    row(Route::CartRead, ("GET", "/v1/carts/{cart}"), &[V1, CARTS, Parameter], Roles::CARTS, "Read a cart"),
+    row(Route::HoldCreate, ("POST", "/v1/holds"), &[V1, HOLDS], Roles::HOLDS, "Reserve stock, all lines or none"),
+    row(Route::HoldRead, ("GET", "/v1/holds/{id}"), &[V1, HOLDS, Parameter], Roles::HOLDS, "Read a hold"),
+    row(Route::HoldRelease, ("DELETE", "/v1/holds/{id}"), &[V1, HOLDS, Parameter], Roles::HOLDS, "Give a hold's stock back"),
+    row(Route::HoldExtend, ("POST", "/v1/holds/{id}/extend"), &[V1, HOLDS, Parameter, Fixed("extend")], Roles::HOLDS, "Let a hold live longer"),
+    row(Route::CheckoutCreate, ("POST", "/v1/checkouts"), &[V1, Fixed("checkouts")], Roles::BUYING, "Buy what a hold, a cart or a list of lines says"),
+    row(Route::OrderRead, ("GET", "/v1/orders/{id}"), &[V1, ORDERS, Parameter], Roles::ORDERS, "Read an order"),
+    row(Route::OrderCancel, ("POST", "/v1/orders/{id}/cancel"), &[V1, ORDERS, Parameter, Fixed("cancel")], Roles::BUYING, "Cancel an order; its stock comes back"),
     row(Route::OrderShip, ("POST", "/v1/orders/{id}/ship"), &[V1, ORDERS, Parameter, Fixed("ship")], Roles::SHOP, "Mark an order as shipped"),
     row(Route::OrderRefund, ("POST", "/v1/orders/{id}/refund"), &[V1, ORDERS, Parameter, Fixed("refund")], Roles::SHOP, "Pay an order back"),
     row(Route::EventRecord, ("POST", "/v1/events/{type}"), &[V1, Fixed("events"), Parameter], Roles::KEYS, "Record an event of a type that the store declared; its declaration says whose keys may"),
@@ -325,5 +350,8 @@ mod tests {
         let signed = ROUTES.iter().filter(|spec| spec.signed()).count();
         assert_eq!(may(Role::Operator).len(), signed);
         assert_eq!(may(Role::Shopper).len(), 11);
+        let free = ROUTES.iter().filter(|r| r.roles.has(Role::Shopper));
+        let free = free.filter(|r| r.roles.scopes().is_empty()).map(|r| r.route);
+        assert_eq!(free.collect::<Vec<_>>(), [Route::ProductRead], "what needs no scope");
     }
 }

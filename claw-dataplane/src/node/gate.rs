@@ -1,8 +1,8 @@
 //! The gate of a core: everything ingest needs between a request and its command, and back.
 //!
 //! Owns the keyring in force, the verifier, the compiled schema, the settings, the renderer and the
-//! counters, and the order of the checks: route, signature, role, the key's rate. What each check
-//! is belongs to `ingest`.
+//! counters, and the order of the checks: route, signature or token, role and scope, rate. What
+//! each check is belongs to `ingest`.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl Gate {
     pub fn new(config: &Config, schema: Arc<CompiledSchema>) -> Self {
         Self {
             keyring: None,
-            verifier: Verifier::default(),
+            verifier: Verifier::new(&config.store.name),
             scratch: Scratch::default(),
             schema,
             settings: Settings {
@@ -82,6 +82,7 @@ impl Gate {
 
     /// Lets these keys in from now on; `true` the first time.
     pub fn use_keyring(&mut self, keyring: Arc<Keyring>) -> bool {
+        self.verifier.forget_tokens();
         self.keyring.replace(keyring).is_none()
     }
 
@@ -123,7 +124,11 @@ impl Gate {
         })?;
         let caller = self.verifier.authenticate(keyring, request, now_ms)?;
         authorize(route.spec(), &caller)?;
-        self.limits.admit_key(caller.name, now_ms * 1_000)?;
+        let now_us = now_ms * 1_000;
+        match &caller.session {
+            Some(session) => self.limits.admit_session(session.as_str(), now_us)?,
+            None => self.limits.admit_key(caller.name, now_us)?,
+        }
         Ok(Admitted {
             caller,
             evidence: self.verifier.evidence(),

@@ -160,7 +160,10 @@ impl Core {
         let input = Input { request, matched, caller: &caller, schema, settings, now_ms };
         let asker = Asker { connection: peer.id, ticket, context: *context };
         decode(&input, scratch, |routed| {
-            if let Some(session) = session_of(&routed.command) {
+            // A token's session was counted at the gate.
+            if caller.session.is_none()
+                && let Some(session) = session_of(&routed.command)
+            {
                 limits.admit_session(session, now_ms * 1_000)?;
             }
             self.dispatch(routed, sender, asker)

@@ -18,8 +18,8 @@ use crate::lines::Lines;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplyTo(pub u64);
 
-/// Identity of an unsafe command: BLAKE3 over (key name, session, route, `Idempotency-Key`), cut to
-/// 16 bytes, and over the body. Both zero for reads.
+/// Identity of an unsafe command: BLAKE3 over (key name or a token's session, route,
+/// `Idempotency-Key`), cut to 16 bytes, and over the body. Both zero for reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct CommandKey {
     /// Who, where and which.

@@ -159,7 +159,7 @@ fn every_refusal_has_its_name() {
         (good.replace("Signature-Input: ", "X-Input: "), ProblemKind::Unsigned),
         (
             good.replace("Signature-Input: ", "Authorization: Bearer x\r\nX-Input: "),
-            ProblemKind::TokenNotAccepted,
+            ProblemKind::TwoCredentials,
         ),
         (good.replace("keyid=\"front\"", "keyid=\"nobody\""), ProblemKind::UnknownKey),
         (good.replace("keyid=\"front\"", "keyid=\"source\""), ProblemKind::BadSignature),

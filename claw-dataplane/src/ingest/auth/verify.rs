@@ -3,6 +3,8 @@
 //! Cheap checks first, so that a stranger costs little. Where several labels are given, the first
 //! whose `keyid` is registered counts and the others are ignored. Coverage is at least what the
 //! interface asks; further components are allowed when they can be resolved from the request.
+//! A request with a token in place of a signature goes to [`super::token`]; one with both is
+//! refused, since two readers could take it for two callers.
 //!
 //! The arithmetic is split off ([`Verifier::examine`] and [`Verifier::prove`]), so that the ed25519
 //! signatures of one reactor tick can be checked together later; today each is checked alone.
@@ -19,9 +21,11 @@ use hmac::Mac as _;
 
 use super::fields::{COMPONENTS_MAX, SignatureInput, find_signature, parse_signature_input};
 use super::keyring::{Check, Key, Keyring};
+use super::token::TokenVerifier;
 use crate::ingest::http::Request;
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::routes::Role;
+use crate::ingest::scopes::Scopes;
 
 /// Bytes of an ed25519 signature, in front of its base in the evidence.
 const SIGNATURE_BYTES: usize = 64;
@@ -39,6 +43,8 @@ pub struct Caller<'k> {
     pub auth_mode: AuthMode,
     /// The one session a shopper's token may touch; `None`: any.
     pub session: Option<Session>,
+    /// What a shopper's token is for; none for keys, which need none.
+    pub scopes: Scopes,
 }
 
 /// A signature that says the right things; whether it is right is not known yet.
@@ -54,9 +60,25 @@ pub struct Verifier {
     /// Room for the signature, then the base.
     evidence: Vec<u8>,
     provable: bool,
+    tokens: TokenVerifier,
 }
 
 impl Verifier {
+    /// For a store of this name, which tokens must be for.
+    pub fn new(store_name: &str) -> Self {
+        Self { tokens: TokenVerifier::new(store_name), ..Self::default() }
+    }
+
+    /// Believes no token any more that was found good before; call when keys change.
+    pub fn forget_tokens(&mut self) {
+        self.tokens.forget();
+    }
+
+    /// How often a token's signature was verified.
+    pub const fn tokens_verified_count(&self) -> u64 {
+        self.tokens.verified_count()
+    }
+
     /// Checks a request at `now_ms`.
     pub fn authenticate<'k>(
         &mut self,
@@ -64,8 +86,20 @@ impl Verifier {
         request: &Request<'_>,
         now_ms: UnixMs,
     ) -> Result<Caller<'k>, Problem> {
-        let candidate = self.examine(keyring, request, now_ms)?;
-        self.prove(&candidate)
+        let fields = &request.fields;
+        let Some(authorization) = fields.authorization else {
+            let candidate = self.examine(keyring, request, now_ms)?;
+            return self.prove(&candidate);
+        };
+        self.provable = false;
+        if fields.signature.is_some() || fields.signature_input.is_some() {
+            let detail = "send either Authorization or a signature";
+            return Err(Problem::new(ProblemKind::TwoCredentials, detail));
+        }
+        let caller = self.tokens.authenticate(keyring, authorization, now_ms);
+        let caller = caller.map_err(Problem::of_token)?;
+        check_sent_digest(request)?;
+        Ok(caller)
     }
 
     /// For ed25519 the signature and the base it covers, of the last request that was
@@ -84,7 +118,7 @@ impl Verifier {
         self.provable = false;
         let fields = &request.fields;
         let (Some(inputs), Some(signatures)) = (fields.signature_input, fields.signature) else {
-            return Err(unsigned(fields.authorization));
+            return Err(unsigned());
         };
         let (input, key) = choose_label(inputs, keyring)?;
         check_time(&input, now_ms)?;
@@ -119,8 +153,15 @@ impl Verifier {
         }
         self.provable = auth_mode == AuthMode::Ed25519;
         self.evidence[..SIGNATURE_BYTES].copy_from_slice(&candidate.signature);
-        let key = candidate.key;
-        Ok(Caller { key: key.number, name: &key.name, role: key.role, auth_mode, session: None })
+        let (key, scopes) = (candidate.key, Scopes::NONE);
+        Ok(Caller {
+            key: key.number,
+            name: &key.name,
+            role: key.role,
+            auth_mode,
+            session: None,
+            scopes,
+        })
     }
 
     fn write_base(
@@ -187,17 +228,12 @@ impl Coverage {
     }
 }
 
-fn unsigned(authorization: Option<&str>) -> Problem {
-    match authorization {
-        Some(_) => Problem::new(
-            ProblemKind::TokenNotAccepted,
-            "tokens are not active in this node yet: sign the request (RFC 9421)",
-        ),
-        None => Problem::new(
-            ProblemKind::Unsigned,
-            "send Signature-Input and Signature (RFC 9421); `claw sign` prints both",
-        ),
-    }
+fn unsigned() -> Problem {
+    Problem::new(
+        ProblemKind::Unsigned,
+        "send Signature-Input and Signature (RFC 9421), or a shopper's token; `claw sign` and \
+         `claw token` print them",
+    )
 }
 
 fn bad(detail: impl Into<String>) -> Problem {
@@ -304,4 +340,11 @@ fn check_digest(request: &Request<'_>) -> Result<(), Problem> {
         None if request.body.is_empty() => Ok(()),
         None => Err(bad("a request with a body needs Content-Digest (RFC 9530)")),
     }
+}
+
+/// A token needs no digest; one that is sent must be right.
+fn check_sent_digest(request: &Request<'_>) -> Result<(), Problem> {
+    let Some(field) = request.fields.content_digest else { return Ok(()) };
+    digest::check_digest(field.as_bytes(), request.body)
+        .map_err(|error| Problem::malformed(error.to_string()))
 }

@@ -19,7 +19,8 @@ const LIST_LIMIT_DEFAULT: u16 = 100;
 pub const LIST_LIMIT_MAX: u16 = 200;
 
 /// The identity of an unsafe command: who asks, for which session, for what, with which key; and
-/// what the body says. Zero for reads.
+/// what the body says. Zero for reads. Who asks with a token is the session, whichever key signed
+/// the token: a shopper who repeats with a fresh one gets the first answer.
 pub fn identify(
     request: &Request<'_>,
     matched: &Match<'_>,
@@ -31,9 +32,13 @@ pub fn identify(
     }
     let key = idempotency_key(request.fields.idempotency_key)?;
     let mut hasher = GatheringHasher::new();
-    let session = caller.session.as_ref().map_or("", |session| session.as_str());
+    // No key has an empty name, so keys and sessions cannot be taken for each other.
+    let (name, session) = match &caller.session {
+        Some(session) => ("", session.as_str()),
+        None => (caller.name, ""),
+    };
     let [first, second] = matched.parameters;
-    for part in [caller.name, session, spec.method, spec.template, first, second] {
+    for part in [name, session, spec.method, spec.template, first, second] {
         // The length keeps two lists of parts from looking like one.
         hasher.update(&u64::try_from(part.len()).expect("a length fits").to_le_bytes());
         hasher.update(part.as_bytes());

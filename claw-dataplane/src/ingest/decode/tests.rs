@@ -9,6 +9,7 @@ use super::*;
 use crate::ingest::http::{Connection, Event, Flow, Timeouts};
 use crate::ingest::problem::Member;
 use crate::ingest::routes::{Role, Routing, find_route};
+use crate::ingest::scopes::Scopes;
 
 const SETTINGS: Settings =
     Settings { shards_count: 2, hold_ttl_ms_default: 60_000, checkout_ttl_ms: 30_000 };
@@ -18,6 +19,7 @@ const CALLER: Caller<'static> = Caller {
     role: Role::Operator,
     auth_mode: AuthMode::Ed25519,
     session: None,
+    scopes: Scopes::NONE,
 };
 const KEY: &str = "00000000-0000-4000-8000-000000000001";
 const HOLD: &str = "018f0000-0000-7000-8000-000000000001";

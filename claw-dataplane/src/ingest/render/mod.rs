@@ -18,7 +18,7 @@ use claw_core::codec::{CodecError, Decode as _, Reader};
 use claw_core::outcome::{OrderState, Outcome};
 
 use self::text::write_number;
-use super::problem::{Problem, ProblemKind};
+use super::problem::{Member, Problem, ProblemKind};
 use super::routes::Route;
 
 const JSON: &str = "application/json";
@@ -65,11 +65,22 @@ enum Extra<'a> {
     /// `Location`: folder and id.
     Location(&'a str, claw_common::id::Id),
     /// `WWW-Authenticate`.
-    Challenge,
+    Challenge(Challenge<'a>),
     /// `Allow`, for a path.
     Allow(&'a str),
     /// What a browser may do.
     Preflight,
+}
+
+/// What would be let in (RFC 9421 has no scheme of its own; RFC 6750, section 3).
+#[derive(Clone, Copy, Debug)]
+enum Challenge<'a> {
+    Signature,
+    SignatureOrToken,
+    /// The token is not good.
+    Token,
+    /// It is, for other things than these scopes.
+    Scope(&'a str),
 }
 
 impl Renderer {
@@ -128,10 +139,13 @@ impl Renderer {
         refusal::write_problem(&mut self.body, problem);
         let status = problem.kind.status();
         let extra = match (problem.kind, problem.members.first()) {
-            (ProblemKind::MethodNotAllowed, Some((_, super::problem::Member::Text(path)))) => {
-                Extra::Allow(path)
+            (ProblemKind::MethodNotAllowed, Some((_, Member::Text(path)))) => Extra::Allow(path),
+            (ProblemKind::InsufficientScope, Some((_, Member::Text(scopes)))) => {
+                Extra::Challenge(Challenge::Scope(scopes))
             }
-            _ if status == 401 => Extra::Challenge,
+            (ProblemKind::Unsigned, _) => Extra::Challenge(Challenge::SignatureOrToken),
+            _ if status == 401 && problem.of_token => Extra::Challenge(Challenge::Token),
+            _ if status == 401 => Extra::Challenge(Challenge::Signature),
             _ => Extra::None,
         };
         let retry_after_s = problem.retry_after_s;
@@ -277,7 +291,7 @@ fn write_extra(out: &mut Vec<u8>, extra: Extra<'_>) {
             out.extend_from_slice(folder.as_bytes());
             out.extend_from_slice(&id.to_text());
         }
-        Extra::Challenge => out.extend_from_slice(b"\r\nWWW-Authenticate: Signature"),
+        Extra::Challenge(challenge) => write_challenge(out, challenge),
         Extra::Allow(path) => {
             out.extend_from_slice(b"\r\nAllow: OPTIONS");
             for method in super::routes::methods_of(path) {
@@ -292,6 +306,20 @@ fn write_extra(out: &mut Vec<u8>, extra: Extra<'_>) {
               Content-Type, Idempotency-Key, If-Match, Prefer, Signature, Signature-Input\
               \r\nAccess-Control-Max-Age: 600",
         ),
+    }
+}
+
+fn write_challenge(out: &mut Vec<u8>, challenge: Challenge<'_>) {
+    out.extend_from_slice(b"\r\nWWW-Authenticate: ");
+    match challenge {
+        Challenge::Signature => out.extend_from_slice(b"Signature"),
+        Challenge::SignatureOrToken => out.extend_from_slice(b"Signature, Bearer"),
+        Challenge::Token => out.extend_from_slice(b"Bearer error=\"invalid_token\""),
+        Challenge::Scope(scopes) => {
+            out.extend_from_slice(b"Bearer error=\"insufficient_scope\", scope=\"");
+            out.extend_from_slice(scopes.as_bytes());
+            out.push(b'"');
+        }
     }
 }
 
