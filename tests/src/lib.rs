@@ -5,6 +5,7 @@
 //! themselves are in `tests/`; one whose name starts with `slow_` is skipped by
 //! `cargo xtask test --quick`.
 
+pub mod document;
 pub mod node;
 pub mod program;
 pub mod store;
