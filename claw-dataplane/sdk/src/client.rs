@@ -2,7 +2,8 @@
 //!
 //! For command lines, tests and set-up; traffic at rate has its own engine. A request that dies
 //! on a reused connection is sent once more on a fresh one: every unsafe request carries an
-//! idempotency key, so that is safe. No TLS, no redirects, no compression.
+//! idempotency key, so that is safe. `https://` with the feature `tls`. No redirects, no
+//! compression.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -12,6 +13,7 @@ use claw_common::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 
 use crate::key::Signer;
 use crate::signature::sign::RequestParts;
+use crate::transport::Stream;
 
 /// Longest wait for a connection, a read or a write, unless set otherwise.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
@@ -21,8 +23,8 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A request that got no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Not `http://HOST:PORT`.
-    #[error("use {url:?}: expected http://HOST:PORT")]
+    /// Not `http://HOST:PORT` nor, with the feature `tls`, `https://HOST:PORT`.
+    #[error("use {url:?}: expected http://HOST:PORT{}", if cfg!(feature = "tls") { ", or https" } else { "" })]
     Url {
         /// As given.
         url: String,
@@ -46,6 +48,10 @@ pub enum ClientError {
         /// What is wrong.
         reason: String,
     },
+    /// No certificates to trust.
+    #[cfg(feature = "tls")]
+    #[error("decide whom to trust")]
+    Trust(#[from] crate::transport::TrustError),
     /// The system gave no randomness for an idempotency key.
     #[error("make an idempotency key: the system gave no randomness")]
     Random,
@@ -95,27 +101,47 @@ pub struct Client {
     authority: String,
     signer: Option<Signer>,
     timeout: Duration,
-    connection: Option<TcpStream>,
+    connection: Option<Stream>,
+    secure: bool,
+    #[cfg(feature = "tls")]
+    trust: Option<crate::transport::Trust>,
     sent: Vec<u8>,
     received: Vec<u8>,
 }
 
 impl Client {
-    /// For a node at `http://HOST:PORT`; without a signer requests go unsigned.
+    /// For a node at `http://HOST:PORT`, or `https` with the feature `tls`; without a signer
+    /// requests go unsigned.
     pub fn new(url: &str, signer: Option<Signer>) -> Result<Self, ClientError> {
-        let authority = url
-            .strip_prefix("http://")
+        let encrypted = if cfg!(feature = "tls") { url.strip_prefix("https://") } else { None };
+        let authority = encrypted
+            .or_else(|| url.strip_prefix("http://"))
             .map(|rest| rest.trim_end_matches('/'))
             .filter(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#', '@']))
             .ok_or_else(|| ClientError::Url { url: url.to_owned() })?;
+        // The scheme's own port is not part of what is signed.
+        let authority = match encrypted {
+            Some(_) => authority.strip_suffix(":443").unwrap_or(authority),
+            None => authority,
+        };
         Ok(Self {
             authority: authority.to_owned(),
             signer,
             timeout: TIMEOUT_DEFAULT,
             connection: None,
+            secure: encrypted.is_some(),
+            #[cfg(feature = "tls")]
+            trust: None,
             sent: Vec::new(),
             received: Vec::new(),
         })
+    }
+
+    /// Believes these certificates and no others; without this, those the system believes.
+    #[cfg(feature = "tls")]
+    pub fn set_trust(&mut self, trust: crate::transport::Trust) {
+        self.trust = Some(trust);
+        self.connection = None;
     }
 
     /// Waits at most this long for a connection, a read or a write.
@@ -194,12 +220,43 @@ impl Client {
         out.extend_from_slice(call.body);
     }
 
-    fn connect(&self) -> Result<TcpStream, ClientError> {
+    fn connect(&mut self) -> Result<Stream, ClientError> {
+        let stream = self.connect_tcp()?;
+        if self.secure { self.secure(stream) } else { Ok(Stream::Plain(stream)) }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    fn secure(&self, _stream: TcpStream) -> Result<Stream, ClientError> {
+        unreachable!("`new` takes no such URL")
+    }
+
+    #[cfg(feature = "tls")]
+    fn secure(&mut self, stream: TcpStream) -> Result<Stream, ClientError> {
+        let trust = match &self.trust {
+            Some(trust) => trust.clone(),
+            None => self.trust.insert(crate::transport::Trust::system()?).clone(),
+        };
+        let name = crate::transport::server_name(&self.authority)
+            .ok_or_else(|| ClientError::Url { url: format!("https://{}", self.authority) })?;
+        let connection = rustls::ClientConnection::new(trust.client_config(), name)
+            .map_err(|error| self.io_error("shake hands with", std::io::Error::other(error)))?;
+        let mut stream = rustls::StreamOwned::new(connection, stream);
+        while stream.conn.is_handshaking() {
+            stream
+                .conn
+                .complete_io(&mut stream.sock)
+                .map_err(|source| self.io_error("shake hands with", source))?;
+        }
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+
+    fn connect_tcp(&self) -> Result<TcpStream, ClientError> {
         let attempt = || -> std::io::Result<TcpStream> {
             let with_port = if self.authority.rsplit(']').next().unwrap_or("").contains(':') {
                 self.authority.clone()
             } else {
-                format!("{}:80", self.authority)
+                format!("{}:{}", self.authority, if self.secure { 443 } else { 80 })
             };
             let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
             for address in with_port.to_socket_addrs()? {
@@ -218,8 +275,11 @@ impl Client {
         attempt().map_err(|source| self.io_error("connect to", source))
     }
 
-    fn exchange(&mut self, connection: &mut TcpStream) -> Result<Response, ClientError> {
-        connection.write_all(&self.sent).map_err(|source| self.io_error("write to", source))?;
+    fn exchange(&mut self, connection: &mut Stream) -> Result<Response, ClientError> {
+        connection
+            .write_all(&self.sent)
+            .and_then(|()| connection.flush())
+            .map_err(|source| self.io_error("write to", source))?;
         self.received.clear();
         loop {
             let (head_bytes, mut response) = self.read_head(connection)?;
@@ -233,7 +293,7 @@ impl Client {
         }
     }
 
-    fn read_head(&mut self, connection: &mut TcpStream) -> Result<(usize, Response), ClientError> {
+    fn read_head(&mut self, connection: &mut Stream) -> Result<(usize, Response), ClientError> {
         loop {
             let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
             let mut parsed = httparse::Response::new(&mut headers);
@@ -262,7 +322,7 @@ impl Client {
 
     fn read_body(
         &mut self,
-        connection: &mut TcpStream,
+        connection: &mut Stream,
         response: &Response,
     ) -> Result<Vec<u8>, ClientError> {
         if response.status == 204 || response.status == 304 {
@@ -278,7 +338,7 @@ impl Client {
         Ok(self.received.drain(..length).collect())
     }
 
-    fn read_more(&mut self, connection: &mut TcpStream) -> Result<(), ClientError> {
+    fn read_more(&mut self, connection: &mut Stream) -> Result<(), ClientError> {
         let mut chunk = [0; 8192];
         let count =
             connection.read(&mut chunk).map_err(|source| self.io_error("read from", source))?;
@@ -290,7 +350,7 @@ impl Client {
         Ok(())
     }
 
-    fn keep(&mut self, connection: TcpStream, response: &Response) {
+    fn keep(&mut self, connection: Stream, response: &Response) {
         let closes =
             response.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         if !closes {

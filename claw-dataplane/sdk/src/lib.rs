@@ -8,8 +8,11 @@ pub mod client;
 pub mod key;
 pub mod signature;
 pub mod token;
+pub mod transport;
 
 pub use client::{Call, Client, ClientError, Response};
 pub use key::{KeyError, Signer};
 pub use signature::sign::RequestParts;
 pub use token::{TokenClaims, TokenError};
+#[cfg(feature = "tls")]
+pub use transport::{Trust, TrustError};

@@ -8,7 +8,7 @@
 //! Invariant: each buffer is either with the kernel or in exactly one `ReceivedBuffer`.
 
 use std::cell::Cell;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::slice;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -175,6 +175,16 @@ impl Deref for ReceivedBuffer {
         // SAFETY: the kernel gave this buffer back and does not write it again before `lend`, which
         // only `drop` calls; the range is mapped and lives as long as `self.pool`.
         unsafe { slice::from_raw_parts(self.pool.buffer_start(self.index), length) }
+    }
+}
+
+/// The bytes may be overwritten, to be decrypted in place, say.
+impl DerefMut for ReceivedBuffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        let length = usize::try_from(self.length_bytes).expect("a 32-bit size fits");
+        // SAFETY: as for `deref`; and each buffer is in exactly one `ReceivedBuffer`, borrowed
+        // mutably here, so nobody else reads or writes the range meanwhile.
+        unsafe { slice::from_raw_parts_mut(self.pool.buffer_start(self.index), length) }
     }
 }
 

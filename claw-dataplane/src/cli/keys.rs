@@ -1,4 +1,4 @@
-//! `claw keys add|revoke|list`: who may sign for a store.
+//! `claw keys add|revoke|list|tls`: who may sign for a store, and a certificate to try HTTPS with.
 //!
 //! Edits `keys/` and `keys/registry.toml`; a running node notices by itself and logs the change.
 
@@ -10,11 +10,11 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::output;
+use super::{certificate, output};
 use crate::config::KeyRegistry;
 use crate::config::key_registry::{KeyDraft, KeyEntry, KeyMaterial, NewMaterial, Role};
 
-/// Add, revoke and list the keys that a store trusts.
+/// Add, revoke and list the keys that a store trusts; make a certificate for development.
 #[derive(Args, Debug)]
 pub struct KeysArgs {
     #[command(subcommand)]
@@ -26,6 +26,7 @@ enum KeysVerb {
     Add(AddArgs),
     Revoke(RevokeArgs),
     List(ListArgs),
+    Tls(certificate::TlsArgs),
 }
 
 /// Trust a new key. Without further options an Ed25519 pair is made, private half in keys/NAME.pem.
@@ -90,6 +91,7 @@ pub fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
         KeysVerb::Add(args) => add(args),
         KeysVerb::Revoke(args) => revoke(&args),
         KeysVerb::List(args) => list(&args),
+        KeysVerb::Tls(args) => certificate::run(&args),
     }
 }
 

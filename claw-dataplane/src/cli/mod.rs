@@ -9,6 +9,7 @@
 //! other and hold no logic that a library user would miss.
 
 pub mod audit;
+mod certificate;
 pub mod doctor;
 pub mod init;
 pub mod keys;

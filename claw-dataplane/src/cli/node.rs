@@ -21,14 +21,27 @@ use crate::runtime::signals;
 Examples:
   claw node --store my-store
   claw node --store my-store --listen 127.0.0.1:8080 --cores 2
-  claw node --store my-store --device file:/mnt/nvme/my-store")]
+  claw node --store my-store --device file:/mnt/nvme/my-store
+  claw node --store my-store --tls-certificate keys/tls.crt --tls-key keys/tls.key")]
 pub struct NodeArgs {
     /// The store's folder, made by `claw init`
     #[arg(long, value_name = "DIR", default_value = ".")]
     store: PathBuf,
-    /// Address and port for HTTP; port 0 takes a free one
+    /// Address and port for plain HTTP; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// Serve plain HTTP where other machines reach it, behind a proxy that ends TLS
+    #[arg(long)]
+    insecure: bool,
+    /// Certificate chain for HTTPS, PEM, in the store's folder unless absolute
+    #[arg(long, value_name = "FILE")]
+    tls_certificate: Option<String>,
+    /// The certificate's private key, PEM, in the store's folder unless absolute
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
+    /// Address and port for HTTPS; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    tls_listen: Option<String>,
     /// Cores that serve, or auto
     #[arg(long, value_name = "N")]
     cores: Option<String>,
@@ -44,6 +57,10 @@ pub struct NodeArgs {
 pub fn run(args: NodeArgs) -> anyhow::Result<ExitCode> {
     let mut overrides = Overrides::from_environment();
     overrides.flag("--listen", "node.listen", args.listen);
+    overrides.flag("--insecure", "node.insecure", args.insecure.then(|| "true".to_owned()));
+    overrides.flag("--tls-certificate", "tls.certificate", args.tls_certificate);
+    overrides.flag("--tls-key", "tls.key", args.tls_key);
+    overrides.flag("--tls-listen", "tls.listen", args.tls_listen);
     overrides.flag("--cores", "node.cores", args.cores);
     overrides.flag("--memory", "node.memory", args.memory);
     overrides.list("--device", "log.device", args.device);
@@ -82,4 +99,14 @@ fn tell(config: &Config, node: &Node) {
         store.shards,
         node.address()
     );
+    if let Some(address) = node.tls_address() {
+        log::info!("TLS 1.3 on https://{address}");
+    }
+    if !node.address().ip().is_loopback() {
+        log::warn!(
+            "INSECURE: http://{} is not encrypted and other machines reach it; whoever is on the \
+             way reads every order. Only behind a proxy of yours that ends TLS",
+            node.address()
+        );
+    }
 }

@@ -33,6 +33,8 @@ pub struct Config {
     pub limits: LimitConfig,
     /// `[http]`
     pub http: HttpConfig,
+    /// `[tls]`, where a certificate is given.
+    pub tls: Option<TlsConfig>,
     /// `[payments]`
     pub payments: PaymentConfig,
 }
@@ -62,8 +64,10 @@ pub enum Profile {
 /// `[node]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeConfig {
-    /// Where HTTP is served.
+    /// Where plain HTTP is served.
     pub listen: SocketAddr,
+    /// Whether that may be where other machines reach it.
+    pub insecure: bool,
     /// How many cores serve.
     pub cores: Cores,
     /// Taken at start, bytes.
@@ -140,6 +144,17 @@ pub struct HttpConfig {
     pub cors_origins: Vec<String>,
 }
 
+/// `[tls]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The chain. Absolute, or relative to the working directory as the store's folder is.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Where HTTPS is served.
+    pub listen: SocketAddr,
+}
+
 /// `[payments]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaymentConfig {
@@ -198,6 +213,12 @@ impl Config {
                 "[log] retention is \"discard\": what left the log cannot be audited".to_owned(),
             );
         }
+        if !self.node.listen.ip().is_loopback() {
+            warnings.push(format!(
+                "[node] insecure: other machines reach plain HTTP on {}",
+                self.node.listen
+            ));
+        }
         if self.log.devices.len() == 1 {
             warnings.push("[log] device is a single one: a broken disk loses the store".to_owned());
         }
@@ -212,6 +233,40 @@ fn refuse_contradictions(resolution: &mut Resolution) {
         let place = resolution.get("holds", "ttl_ms_default").place.clone();
         let reason = format!("`holds.ttl_ms_default` is {default}, above ttl_ms_max ({most})");
         resolution.refuse(reason, place, "lower it or raise `ttl_ms_max`");
+    }
+    refuse_open_plain(resolution);
+    refuse_half_tls(resolution);
+}
+
+/// Plain HTTP where other machines reach it must be wanted in so many words.
+fn refuse_open_plain(resolution: &mut Resolution) {
+    let listen = address(resolution, "node", "listen");
+    if listen.ip().is_loopback() || boolean(resolution, "node", "insecure") {
+        return;
+    }
+    let place = resolution.get("node", "listen").place.clone();
+    let reason = format!("`node.listen` is {listen}, where other machines read plain HTTP");
+    let advice = "serve HTTPS there ([tls] listen, certificate, key) and keep this on loopback; \
+                  behind a proxy of your own set `insecure = true` or give --insecure";
+    resolution.refuse(reason, place, advice);
+}
+
+fn refuse_half_tls(resolution: &mut Resolution) {
+    for (given, missing) in [("certificate", "key"), ("key", "certificate")] {
+        if !text(resolution, "tls", given).is_empty() && text(resolution, "tls", missing).is_empty()
+        {
+            let place = resolution.get("tls", given).place.clone();
+            let reason = format!("`tls.{given}` is given without `tls.{missing}`");
+            resolution.refuse(reason, place, format!("give `{missing}` too"));
+        }
+    }
+    let (plain, encrypted) =
+        (address(resolution, "node", "listen"), address(resolution, "tls", "listen"));
+    if !text(resolution, "tls", "certificate").is_empty() && plain == encrypted && plain.port() != 0
+    {
+        let place = resolution.get("tls", "listen").place.clone();
+        let reason = format!("`tls.listen` and `node.listen` are both {plain}");
+        resolution.refuse(reason, place, "give one of them another port");
     }
 }
 
@@ -228,14 +283,15 @@ fn build(store_dir: &Path, from: &Resolution) -> Config {
             },
         },
         node: NodeConfig {
-            listen: text(from, "node", "listen").parse().expect("admitted as an address"),
+            listen: address(from, "node", "listen"),
+            insecure: boolean(from, "node", "insecure"),
             cores: match small(from, "node", "cores") {
                 0 => Cores::Auto,
                 count => Cores::Count(count),
             },
             memory_bytes: integer(from, "node", "memory"),
             spin_us: small(from, "node", "spin_us"),
-            metrics: value(from, "node", "metrics") == &Value::Boolean(true),
+            metrics: boolean(from, "node", "metrics"),
         },
         log: LogConfig {
             devices: texts(from, "log", "device"),
@@ -260,8 +316,26 @@ fn build(store_dir: &Path, from: &Resolution) -> Config {
             idle_timeout_ms: integer(from, "limits", "idle_timeout_ms"),
         },
         http: HttpConfig { cors_origins: texts(from, "http", "cors_origins") },
+        tls: build_tls(store_dir, from),
         payments: PaymentConfig { kind: Payments::None },
     }
+}
+
+fn build_tls(store_dir: &Path, from: &Resolution) -> Option<TlsConfig> {
+    let certificate = text(from, "tls", "certificate");
+    (!certificate.is_empty()).then(|| TlsConfig {
+        certificate: store_dir.join(certificate),
+        key: store_dir.join(text(from, "tls", "key")),
+        listen: address(from, "tls", "listen"),
+    })
+}
+
+fn address(from: &Resolution, section: &'static str, key: &'static str) -> SocketAddr {
+    text(from, section, key).parse().expect("admitted as an address")
+}
+
+fn boolean(from: &Resolution, section: &'static str, key: &'static str) -> bool {
+    value(from, section, key) == &Value::Boolean(true)
 }
 
 fn value<'a>(from: &'a Resolution, section: &'static str, key: &'static str) -> &'a Value {

@@ -13,9 +13,9 @@
 //! Invariants: a setting exists once, in `settings`; nothing outside the table is accepted, in the
 //! file or in the environment; a `Config` that exists is valid as a whole.
 //!
-//! Deliberately absent: reloading (a node reads its settings once; only keys change while it
-//! runs), secrets (keys have their own files, payments their own `vault.toml`), and any setting
-//! that would switch off durability or signatures.
+//! Deliberately absent: reloading (a node reads its settings once; only keys and certificates
+//! change while it runs), secrets (keys have their own files, payments their own `vault.toml`), and
+//! any setting that would switch off durability or signatures.
 
 mod capacities;
 mod error;
@@ -36,7 +36,7 @@ pub use error::{ConfigError, Problem};
 pub use key_registry::KeyRegistry;
 pub use load::{
     Config, Cores, HoldConfig, HttpConfig, LimitConfig, LogConfig, NodeConfig, PaymentConfig,
-    Payments, Profile, Retention, StoreConfig,
+    Payments, Profile, Retention, StoreConfig, TlsConfig,
 };
 pub use render::render;
 pub use resolve::Overrides;

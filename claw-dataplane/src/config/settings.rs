@@ -36,6 +36,8 @@ pub(super) enum Shape {
     Name,
     /// Origins as browsers send them.
     Origins,
+    /// A path, or nothing.
+    OptionalPath,
     /// A path.
     Path,
     /// A number of bytes, or text such as `"64MiB"`; a multiple of `step`.
@@ -47,13 +49,14 @@ pub(super) enum Shape {
 }
 
 /// A section and what it is about.
-pub(super) const SECTIONS: [(&str, &str); 7] = [
+pub(super) const SECTIONS: [(&str, &str); 8] = [
     ("store", "What this store is. Fixed when it is made: the log remembers it."),
     ("node", "The process that serves it."),
     ("log", "Where events are kept. Nothing is answered before it is durable there."),
     ("holds", "Stock reserved for a shopper who has not paid yet."),
     ("limits", "What one caller, and all callers together, may take. 0 means no limit of ours."),
     ("http", "The HTTP interface."),
+    ("tls", "HTTPS (TLS 1.3) beside plain HTTP, where a certificate and its key are given."),
     ("payments", "Who is asked for money. Gateway and keys live in vault.toml."),
 ];
 
@@ -61,7 +64,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-pub(super) const SETTINGS: [Setting; 24] = [
+pub(super) const SETTINGS: [Setting; 28] = [
     Setting {
         section: "store",
         key: "name",
@@ -97,7 +100,16 @@ pub(super) const SETTINGS: [Setting; 24] = [
         key: "listen",
         shape: Shape::SocketAddress,
         default: "\"127.0.0.1:7070\"",
-        doc: "Address and port for HTTP. Port 0 takes a free one and says which.",
+        doc: "Address and port for plain HTTP. Port 0 takes a free one and says which. Outside\n\
+              loopback only with `insecure`: what strangers reach belongs into [tls].",
+    },
+    Setting {
+        section: "node",
+        key: "insecure",
+        shape: Shape::Boolean,
+        default: "false",
+        doc: "Serve plain HTTP on an address other machines can reach, behind a proxy that ends\n\
+              TLS, say. Requests stay signed; what they say can be read on the way.",
     },
     Setting {
         section: "node",
@@ -230,6 +242,29 @@ pub(super) const SETTINGS: [Setting; 24] = [
         shape: Shape::Origins,
         default: "[]",
         doc: "Origins whose pages may call from a browser: [\"https://shop.example\"].",
+    },
+    Setting {
+        section: "tls",
+        key: "certificate",
+        shape: Shape::OptionalPath,
+        default: "\"\"",
+        doc: "The certificate chain in PEM, your own certificate first; in the store's folder\n\
+              unless absolute. Read again when it changes. `claw keys tls` makes a pair for\n\
+              development.",
+    },
+    Setting {
+        section: "tls",
+        key: "key",
+        shape: Shape::OptionalPath,
+        default: "\"\"",
+        doc: "The certificate's private key in PEM, in the store's folder unless absolute.",
+    },
+    Setting {
+        section: "tls",
+        key: "listen",
+        shape: Shape::SocketAddress,
+        default: "\"127.0.0.1:7443\"",
+        doc: "Address and port for HTTPS. Port 0 takes a free one and says which.",
     },
     Setting {
         section: "payments",

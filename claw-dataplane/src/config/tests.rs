@@ -34,7 +34,26 @@ fn defaults_fill_what_is_left_out() {
     assert_eq!(config.limits.requests_per_second_per_key, None);
     assert_eq!(config.limits.requests_per_second_per_session, Some(200));
     assert_eq!(config.payments.kind, Payments::None);
+    assert_eq!((config.node.insecure, config.tls.as_ref()), (false, None));
     assert!(config.warnings().is_empty());
+}
+
+#[test]
+fn tls_is_served_where_a_pair_is_given_and_plain_http_is_open_only_when_that_is_asked_for() {
+    let text = with_store(
+        "profile = \"production\"\n[node]\nlisten = \"0.0.0.0:80\"\ninsecure = true\n\
+         [tls]\ncertificate = \"keys/tls.crt\"\nkey = \"/etc/tls.key\"\nlisten = \"[::]:443\"\n",
+    );
+    let config = parse(&text, &Overrides::default()).unwrap();
+    let tls = config.tls.as_ref().unwrap();
+    assert_eq!(tls.certificate, Path::new("shop/keys/tls.crt"));
+    assert_eq!(tls.key, Path::new("/etc/tls.key"));
+    assert_eq!(tls.listen.to_string(), "[::]:443");
+    assert!(config.warnings().join("\n").contains("other machines reach plain HTTP on 0.0.0.0:80"));
+    let mut overrides = Overrides::default();
+    overrides.flag("--listen", "node.listen", Some("[::]:8080".to_owned()));
+    overrides.flag("--insecure", "node.insecure", Some("true".to_owned()));
+    assert!(parse(&with_store(""), &overrides).unwrap().node.insecure);
 }
 
 #[test]
@@ -86,7 +105,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("[nod]", "unknown section [nod] at store.toml:4: did you mean [node]?"),
     (
         "[telemetry]",
-        "unknown section [telemetry] at store.toml:4: sections are store, node, log, holds, limits, http, payments",
+        "unknown section [telemetry] at store.toml:4: sections are store, node, log, holds, limits, http, tls, payments",
     ),
     ("[node]\nshards = 1", "unknown key `shards` in [node] at store.toml:5: it belongs to [store]"),
     (
@@ -136,6 +155,22 @@ const REFUSED: &[(&str, &str)] = &[
     (
         "node = 1",
         "unknown key `node` in [store] at store.toml:4: [store] has name, id, shards, profile",
+    ),
+    (
+        "[node]\nlisten = \"0.0.0.0:7070\"",
+        "`node.listen` is 0.0.0.0:7070, where other machines read plain HTTP at store.toml:5: serve HTTPS there ([tls] listen, certificate, key) and keep this on loopback; behind a proxy of your own set `insecure = true` or give --insecure",
+    ),
+    (
+        "[tls]\ncertificate = \"a.crt\"",
+        "`tls.certificate` is given without `tls.key` at store.toml:5: give `key` too",
+    ),
+    (
+        "[tls]\nkey = \"a.key\"",
+        "`tls.key` is given without `tls.certificate` at store.toml:5: give `certificate` too",
+    ),
+    (
+        "[tls]\ncertificate = \"a.crt\"\nkey = \"a.key\"\nlisten = \"127.0.0.1:7070\"",
+        "`tls.listen` and `node.listen` are both 127.0.0.1:7070 at store.toml:7: give one of them another port",
     ),
     ("[node", "unclosed table, expected `]` at store.toml:4: mend the TOML"),
 ];

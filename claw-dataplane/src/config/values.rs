@@ -108,6 +108,7 @@ impl Shape {
                     .filter(|all| all.iter().all(|one| origin_well_formed(one)))
                     .map(Value::Texts)
             }
+            Self::OptionalPath => raw.text().map(text_value),
             Self::Path => raw.text().filter(|text| !text.is_empty()).map(text_value),
             Self::Size { min, max, step } => {
                 let bytes = raw.integer().or_else(|| raw.text().and_then(parse_size));
@@ -137,6 +138,7 @@ impl Shape {
             Self::Integer { min, max } => format!("from {min} to {max}"),
             Self::Name => "1 to 64 of A-Z a-z 0-9 . _ -".to_owned(),
             Self::Origins => "an array of origins such as \"https://shop.example\"".to_owned(),
+            Self::OptionalPath => "a path, or \"\" for none".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Size { min, max, step: 1 } => {
                 format!("from \"{}\" to \"{}\"", format_size(min), format_size(max))

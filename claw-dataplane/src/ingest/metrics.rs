@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::problem::ProblemKind;
 use super::routes::{ROUTES, Route};
+use super::tls::TlsMetrics;
 
 /// Statuses that are counted apart; every other one counts as the last.
 const STATUSES: [u16; 20] = [
@@ -22,6 +23,7 @@ pub struct IngestMetrics {
     connections: u64,
     received_bytes: u64,
     sent_bytes: u64,
+    tls: TlsMetrics,
 }
 
 impl Default for IngestMetrics {
@@ -32,6 +34,7 @@ impl Default for IngestMetrics {
             connections: 0,
             received_bytes: 0,
             sent_bytes: 0,
+            tls: TlsMetrics::default(),
         }
     }
 }
@@ -64,6 +67,11 @@ impl IngestMetrics {
         self.sent_bytes += bytes;
     }
 
+    /// Counters of TLS sessions, to count in.
+    pub const fn tls(&mut self) -> &mut TlsMetrics {
+        &mut self.tls
+    }
+
     /// How often a refusal was given.
     pub const fn refusals(&self, kind: ProblemKind) -> u64 {
         self.refusals[kind as usize]
@@ -82,6 +90,7 @@ impl IngestMetrics {
         self.connections += other.connections;
         self.received_bytes += other.received_bytes;
         self.sent_bytes += other.sent_bytes;
+        self.tls.add(&other.tls);
     }
 
     /// Appends the counters as `OpenMetrics` families.
@@ -111,6 +120,7 @@ impl IngestMetrics {
             out.push_str(" counter\n");
             write_line(out, &format!("{name}_total"), count);
         }
+        self.tls.write(out);
     }
 }
 

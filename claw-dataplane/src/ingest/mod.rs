@@ -1,7 +1,8 @@
 //! From bytes on a socket to authenticated commands, and from outcomes back to bytes.
 //!
 //! ```text
-//!  bytes -> http::Connection -> routes -> auth::Verifier -> limits -> decode -> Routed command
+//!  bytes -> tls::Session (where there is one)
+//!        -> http::Connection -> routes -> auth::Verifier -> limits -> decode -> Routed command
 //!  bytes <- http::ResponseQueue <- render <- encoded Outcome, or Problem
 //! ```
 //! Everything here is sans-I/O: the node moves the bytes, knows the time and drives deadlines.
@@ -18,6 +19,7 @@ pub mod problem;
 pub mod render;
 pub mod routes;
 pub mod scopes;
+pub mod tls;
 
 use auth::Caller;
 use problem::{Problem, ProblemKind};

@@ -19,6 +19,7 @@ use crate::ring::{ConnectionId, CoreRing, ListenerId, RingAddress, RingError};
 use crate::runtime::mesh::Endpoint;
 use crate::runtime::placement::{CoreId, Placement};
 
+use super::certificate::CoreTls;
 use super::clock::Clock;
 use super::envelope::Envelope;
 use super::gate::Gate;
@@ -52,6 +53,8 @@ pub struct CoreParts {
     pub ring: CoreRing,
     /// Its listening socket.
     pub listener: ListenerId,
+    /// What it needs to serve TLS, where it does.
+    pub tls: Option<CoreTls>,
     /// Its shards, ascending.
     pub lanes: Vec<Lane>,
     /// Its log stream.
@@ -83,6 +86,7 @@ pub struct Core {
     pub(super) placement: Placement,
     pub(super) ring: CoreRing,
     pub(super) listener: Option<ListenerId>,
+    pub(super) tls: Option<CoreTls>,
     pub(super) lanes: Vec<Lane>,
     /// Place in `lanes` by shard, for the shards of this core.
     lane_of: Vec<Option<usize>>,
@@ -133,6 +137,7 @@ impl Core {
             placement: parts.placement,
             ring: parts.ring,
             listener: Some(parts.listener),
+            tls: parts.tls,
             lanes: parts.lanes,
             lane_of,
             stream: parts.stream,

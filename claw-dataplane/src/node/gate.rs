@@ -91,6 +91,11 @@ impl Gate {
         &self.metrics
     }
 
+    /// The counters, to count what happens below requests.
+    pub fn metrics_mut(&mut self) -> &mut IngestMetrics {
+        &mut self.metrics
+    }
+
     /// What an answer to this request needs to know.
     pub fn context(&self, request: &http::Request<'_>) -> ReplyContext {
         ReplyContext {

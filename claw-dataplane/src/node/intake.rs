@@ -17,6 +17,7 @@ use crate::ingest::decode::{Input, Routed, Target, decode};
 use crate::ingest::http::{self, Event, Expiry, Flow, Ticket};
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::render::{Renderer, ReplyContext};
+use crate::ingest::tls::{Handshake, Received, SessionError};
 use crate::ring::ConnectionId;
 
 use super::core::{Core, CoreError};
@@ -26,6 +27,7 @@ use super::gate::{Admitted, Gate};
 use super::peer::Peer;
 use super::pending::{Asker, Gather, Pending, Stage};
 use super::slab::SlabKey;
+use super::transport::Transport;
 use super::work::Work;
 
 /// Who asked, in the form a command needs.
@@ -41,16 +43,49 @@ impl Core {
     pub(super) fn serve(
         &mut self,
         connection: ConnectionId,
-        buffer: ReceivedBuffer,
+        mut buffer: ReceivedBuffer,
     ) -> Result<Option<Work>, CoreError> {
         if self.short_of_room {
             return Ok(Some(Work::Bytes { connection, buffer }));
         }
         self.with_peer(connection, |core, gate, peer, http| {
             let now_ms = core.now_ms;
-            http.ingest(&buffer, now_ms, &mut |event| core.take_event(gate, peer, event));
+            let mut transport = std::mem::take(&mut peer.transport);
+            let received = transport.receive(&mut buffer, &mut |bytes| {
+                http.ingest(bytes, now_ms, &mut |event| core.take_event(gate, peer, event));
+            });
+            peer.transport = transport;
+            core.take_received(gate, peer, received, http);
         })?;
         Ok(None)
+    }
+
+    /// Acts on what bytes brought beside requests.
+    fn take_received(
+        &mut self,
+        gate: &mut Gate,
+        peer: &mut Peer,
+        received: Received,
+        http: &mut http::Connection,
+    ) {
+        let metrics = gate.metrics_mut().tls();
+        match received.established {
+            Some(Handshake::Resumed) => metrics.resumed(),
+            Some(Handshake::Full) => metrics.established(),
+            None => {}
+        }
+        if received.finished {
+            peer.finish();
+        }
+        let Some(error) = received.failed else { return };
+        metrics.failed(error);
+        if error == SessionError::PlainHttp {
+            // Answered in plain, since that is what was asked; then closed.
+            peer.transport = Transport::Plain;
+            let detail = "this port speaks TLS: ask again with https://";
+            let problem = Problem::malformed(detail);
+            http.reject(&problem, &mut |event| self.take_event(gate, peer, event));
+        }
     }
 
     /// Goes on with a connection that was stopped for want of room; `false` when there is none yet.
@@ -70,13 +105,22 @@ impl Core {
     /// Acts on a connection's passed deadline.
     pub(super) fn expire(&mut self, connection: ConnectionId) -> Result<(), CoreError> {
         let mut idle = false;
+        let mut late = false;
         self.with_peer(connection, |core, gate, peer, http| {
             let now_ms = core.now_ms;
+            late = peer.transport.deadline_ms() <= now_ms;
+            if late {
+                gate.metrics_mut().tls().failed(SessionError::Late);
+                return;
+            }
             let expiry = http.expire(now_ms, &mut |event| core.take_event(gate, peer, event));
             idle = expiry == Expiry::Idle && peer.idle();
         })?;
-        if idle && let Some(peer) = self.peers.touch(connection) {
+        let Some(peer) = self.peers.touch(connection) else { return Ok(()) };
+        if late {
             peer.close(&mut self.ring)?;
+        } else if idle {
+            peer.end();
         }
         Ok(())
     }

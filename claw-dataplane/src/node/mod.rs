@@ -18,6 +18,7 @@
 //! What is deliberately not here: what a command means (`claw-core`), what a request looks like
 //! (`ingest`), how bytes become durable (`log`), which thread runs what (`runtime`).
 
+pub mod certificate;
 pub mod clock;
 pub mod core;
 pub mod envelope;
@@ -29,6 +30,7 @@ pub mod pending;
 pub mod shared;
 pub mod slab;
 pub mod stream;
+pub mod transport;
 pub mod work;
 
 mod deliver;

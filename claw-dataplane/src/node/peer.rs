@@ -2,12 +2,15 @@
 //!
 //! Owns the two send buffers of each connection (one with the kernel, one filling) and the rules of
 //! ending: what was asked is answered, what was answered is sent, then the socket closes. Knows
-//! HTTP's framing through `ingest::http` and nothing of what requests mean.
+//! HTTP's framing through `ingest::http`, encryption through [`Transport`], and nothing of what
+//! requests mean.
 
 use claw_common::time::UnixMs;
 
 use crate::ingest::http::{Connection, ResponseQueue};
 use crate::ring::{ConnectionId, CoreRing, RingError};
+
+use super::transport::Transport;
 
 /// A buffer that grew beyond this for one large answer is given back.
 const SEND_BUFFER_BYTES_KEPT: usize = 64 * 1024;
@@ -20,11 +23,13 @@ const UNSENT_BYTES_MAX: usize = 256 * 1024;
 pub struct Peer {
     /// Its id on the ring.
     pub(super) id: ConnectionId,
+    /// How its bytes travel.
+    pub(super) transport: Transport,
     /// The receiving half.
     pub(super) http: Connection,
     /// Answers owed, in order.
     pub(super) answers: ResponseQueue,
-    /// Bytes to send next.
+    /// Answers to send next, not encrypted yet.
     pub(super) send: Vec<u8>,
     /// Waits in the core's list of peers to go on with.
     pub(super) stalled: bool,
@@ -39,11 +44,12 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A connection accepted at `now_ms`.
-    pub fn new(id: ConnectionId, http: Connection) -> Self {
+    /// A connection just accepted.
+    pub fn new(id: ConnectionId, transport: Transport, http: Connection) -> Self {
         Self {
             id,
-            http,
+            http: http.carried_by(transport.scheme()),
+            transport,
             answers: ResponseQueue::default(),
             send: Vec::new(),
             stalled: false,
@@ -55,6 +61,11 @@ impl Peer {
             finished: false,
             closed: false,
         }
+    }
+
+    /// When it is to be looked at whatever happens; `u64::MAX` for never.
+    pub fn deadline_ms(&self) -> UnixMs {
+        self.http.deadline_ms().min(self.transport.deadline_ms())
     }
 
     /// Takes a sent buffer back for the next answers.
@@ -75,11 +86,11 @@ impl Peer {
         if self.closed {
             return Ok(());
         }
-        if !self.send.is_empty() && !self.sending && ring.may_send(self.id) {
-            let buffer = std::mem::replace(&mut self.send, std::mem::take(&mut self.spare));
-            self.sending = true;
-            ring.send(self.id, buffer)?;
+        if self.transport.failed() {
+            self.http.close();
+            self.answers.clear();
         }
+        self.flush(ring)?;
         let wants_bytes = self.http.wants_bytes() && !self.stalled && !self.finished;
         if wants_bytes != self.receiving && !self.finished {
             if wants_bytes {
@@ -91,9 +102,34 @@ impl Peer {
         }
         let owes_nothing = self.answers.is_empty() && self.send.is_empty() && !self.sending;
         if owes_nothing && (self.finished || self.http.closed()) {
+            if self.transport.say_goodbye() {
+                return self.flush(ring);
+            }
             self.close(ring)?;
         }
         Ok(())
+    }
+
+    /// Sends what waits, when nothing is being sent.
+    fn flush(&mut self, ring: &mut CoreRing) -> Result<(), RingError> {
+        let waits = !self.send.is_empty() || self.transport.owes_bytes();
+        if !waits || self.sending || !ring.may_send(self.id) {
+            return Ok(());
+        }
+        let mut buffer = std::mem::take(&mut self.spare);
+        self.transport.seal(&mut self.send, &mut buffer);
+        self.send.shrink_to(SEND_BUFFER_BYTES_KEPT);
+        if buffer.is_empty() {
+            self.spare = buffer;
+            return Ok(());
+        }
+        self.sending = true;
+        ring.send(self.id, buffer)
+    }
+
+    /// Reads nothing more, and ends the connection once what it is owed is sent.
+    pub fn end(&mut self) {
+        self.http.close();
     }
 
     /// Ends the connection whatever it is owed.
@@ -203,7 +239,7 @@ impl Peers {
         for _ in 0..count.min(self.places.len()) {
             self.scan_at = (self.scan_at + 1) % self.places.len();
             if let Some(peer) = &self.places[self.scan_at]
-                && peer.http.deadline_ms() <= now_ms
+                && peer.deadline_ms() <= now_ms
             {
                 overdue.push(peer.id);
             }

@@ -14,13 +14,15 @@ use claw_core::shard::message::Message;
 use claw_core::shard::{CALL_BYTES_MAX, Shard};
 
 use crate::ingest::http::Connection;
-use crate::ring::{Completion, ConnectionId, GlommioHost, ReceiveEnd};
+use crate::ingest::tls::Session;
+use crate::ring::{Completion, ConnectionId, GlommioHost, ListenerId, ReceiveEnd};
 
 use super::clock::ClockHealth;
 use super::core::{Core, CoreError};
 use super::envelope::Envelope;
 use super::peer::Peer;
 use super::shared::LiveHash;
+use super::transport::Transport;
 use super::work::Work;
 
 /// Time between two looks at what only time changes.
@@ -122,10 +124,11 @@ impl Core {
 
     fn take(&mut self, completion: Completion) -> Result<(), CoreError> {
         match completion {
-            Completion::Accepted { connection, .. } => {
+            Completion::Accepted { listener, connection } => {
                 self.ring.receive(connection)?;
-                self.peers
-                    .insert(Peer::new(connection, Connection::new(self.now_ms, self.timeouts)));
+                let transport = self.transport_of(listener);
+                let http = Connection::new(self.now_ms, self.timeouts);
+                self.peers.insert(Peer::new(connection, transport, http));
                 let open = u64::try_from(self.peers.count()).unwrap_or(u64::MAX);
                 self.counters().connections_count.store(open, Ordering::Relaxed);
             }
@@ -164,10 +167,25 @@ impl Core {
     fn end_receive(&mut self, connection: ConnectionId, end: &ReceiveEnd) -> Result<(), CoreError> {
         let Some(peer) = self.peers.touch(connection) else { return Ok(()) };
         match end {
-            ReceiveEnd::Finished => peer.finish(),
+            ReceiveEnd::Finished => {
+                peer.finish();
+                let gate = self.gate.as_mut().expect("not in use between steps");
+                peer.transport.count_end(gate.metrics_mut().tls());
+            }
             ReceiveEnd::Failed(_) => peer.close(&mut self.ring)?,
         }
         Ok(())
+    }
+
+    /// What travels over a connection that `listener` accepted.
+    fn transport_of(&mut self, listener: ListenerId) -> Transport {
+        match &mut self.tls {
+            Some(tls) if tls.listener == Some(listener) => {
+                let deadline_ms = self.now_ms + self.timeouts.head_ms;
+                Transport::Tls(Box::new(Session::new(tls.identity(), deadline_ms)))
+            }
+            _ => Transport::Plain,
+        }
     }
 
     fn collect_mail(&mut self) {
@@ -339,7 +357,8 @@ impl Core {
 
     /// Takes no more, answers what was taken; `true` once everything is durable and sent.
     fn drain(&mut self) -> Result<bool, CoreError> {
-        if let Some(listener) = self.listener.take() {
+        let encrypted = self.tls.as_mut().and_then(|tls| tls.listener.take());
+        for listener in self.listener.take().into_iter().chain(encrypted) {
             self.ring.stop_listening(listener)?;
         }
         if !self.stopping {
@@ -352,10 +371,11 @@ impl Core {
             return Ok(false);
         }
         for connection in self.peers.ids() {
-            if let Some(peer) = self.peers.touch(connection)
-                && (peer.idle() || self.now_ms >= self.drain_until_ms)
-            {
+            let Some(peer) = self.peers.touch(connection) else { continue };
+            if self.now_ms >= self.drain_until_ms {
                 peer.close(&mut self.ring)?;
+            } else if peer.idle() {
+                peer.end();
             }
         }
         if self.peers.count() > 0 && self.now_ms < self.drain_until_ms {

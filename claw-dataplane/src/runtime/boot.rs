@@ -8,13 +8,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use claw_common::id::ShardId;
 use claw_core::schema::CompiledSchema;
 
 use crate::config::Config;
 use crate::log::SegmentSupply;
+use crate::node::certificate::CertificateWatch;
 use crate::node::core::CoreError;
 use crate::node::keys;
 use crate::node::shared::Shared;
@@ -31,6 +32,8 @@ use super::signals;
 
 /// How long the main thread waits for a signal before it looks at its threads.
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
+/// How often the certificate's files are looked at.
+const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A node that serves.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct Node {
     housekeeping: Housekeeping,
     shared: Arc<Shared>,
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
+    certificate: Option<CertificateWatch>,
     summary: Summary,
 }
 
@@ -49,8 +54,9 @@ impl Node {
         // Refused before anything is touched.
         keys::load(&config.store_dir)?;
         let placement = Placement::of_store(config, &cpus_allowed());
+        let certificate = config.tls.clone().map(CertificateWatch::start).transpose()?;
         let spare_cpus = placement.spare_cpus(&cpus_allowed());
-        let (config, _reserved) = &reserve_port(config)?;
+        let (config, _reserved) = &reserve_ports(config)?;
         let schema = Arc::new(schema);
         let mut opened = open(config, schema.hash(), &placement)?;
         let shared = Arc::new(Shared::new(placement.cores_count(), config.store.shards));
@@ -84,11 +90,13 @@ impl Node {
                 tail,
                 shards,
                 mesh: endpoints.next().expect("one endpoint a core"),
+                certificates: certificate.as_ref().map(CertificateWatch::certificates),
                 shared: Arc::clone(&shared),
                 spare_cpus: spare_cpus.clone(),
             });
         }
-        Self::start_cores(seeds, housekeeping, shared, summary)
+        let node = Self::start_cores(seeds, housekeeping, shared, summary)?;
+        Ok(Self { certificate, ..node })
     }
 
     fn start_cores(
@@ -116,19 +124,34 @@ impl Node {
             parts[core.index()] = Some(part);
         }
         let parts: Vec<Started> = parts.into_iter().flatten().collect();
-        let address = parts[0].address;
+        let (address, tls_address) = (parts[0].address, parts[0].tls_address);
         let wakers = parts.iter().map(|part| part.waker.clone()).collect();
         let addresses: Arc<[_]> = parts.into_iter().map(|part| part.ring).collect();
         for sender in go {
             // A core that is gone is noticed by `serve`.
             drop(sender.send(Arc::clone(&addresses)));
         }
-        Ok(Self { threads, wakers, housekeeping, shared, address, summary })
+        let certificate = None;
+        Ok(Self {
+            threads,
+            wakers,
+            housekeeping,
+            shared,
+            address,
+            tls_address,
+            certificate,
+            summary,
+        })
     }
 
-    /// Where it listens.
+    /// Where it listens for plain HTTP.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for HTTPS.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
     }
 
     /// What the start found.
@@ -138,8 +161,15 @@ impl Node {
 
     /// Serves until a signal, then drains.
     pub fn serve(mut self) {
+        let mut looked = Instant::now();
         while !signals::wait(WATCH_INTERVAL) {
             self.end_on_failure();
+            if let Some(certificate) = &mut self.certificate
+                && looked.elapsed() >= CERTIFICATE_INTERVAL
+            {
+                certificate.look();
+                looked = Instant::now();
+            }
         }
         log::info!("draining");
         self.shared.request_stop();
@@ -183,15 +213,23 @@ fn core_reason(ended: std::thread::Result<Result<(), CoreError>>) -> FatalReason
 
 /// Port 0 means a free one, and the same for every core: found once, and kept from others until the
 /// cores listen on it.
-fn reserve_port(config: &Config) -> Result<(Config, Option<TcpListener>), BootError> {
+fn reserve_ports(config: &Config) -> Result<(Config, Vec<TcpListener>), BootError> {
     let mut config = config.clone();
-    let address = config.node.listen;
-    if address.port() != 0 {
-        return Ok((config, None));
+    let mut reserved = Vec::new();
+    let encrypted = config.tls.as_mut().map(|tls| &mut tls.listen);
+    for listen in [Some(&mut config.node.listen), encrypted].into_iter().flatten() {
+        if listen.port() == 0 {
+            reserved.push(reserve_port(listen)?);
+        }
     }
-    let failed = |reason: String| BootError::Listen { address, reason };
-    let shape = ListenShape { address, backlog_count: 1 };
+    Ok((config, reserved))
+}
+
+fn reserve_port(address: &mut SocketAddr) -> Result<TcpListener, BootError> {
+    let asked = *address;
+    let failed = |reason: String| BootError::Listen { address: asked, reason };
+    let shape = ListenShape { address: asked, backlog_count: 1 };
     let reserved = listen(shape).map_err(|error| failed(chain(&error)))?;
-    config.node.listen = reserved.local_addr().map_err(|error| failed(error.to_string()))?;
-    Ok((config, Some(reserved)))
+    *address = reserved.local_addr().map_err(|error| failed(error.to_string()))?;
+    Ok(reserved)
 }

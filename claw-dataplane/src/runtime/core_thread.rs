@@ -24,6 +24,7 @@ use crate::log::{
     CommitStart, CommitTail, DeviceAddress, FileDeviceShape, FileStore, FlushMode, GroupCommit,
     SegmentSupply,
 };
+use crate::node::certificate::{Certificates, CoreTls};
 use crate::node::core::{Core, CoreError, CoreParts};
 use crate::node::envelope::Envelope;
 use crate::node::gate::Gate;
@@ -73,6 +74,8 @@ pub struct CoreSeed {
     pub mesh: Endpoint<Envelope>,
     /// What all cores share.
     pub shared: Arc<Shared>,
+    /// Where the certificate in force is, when TLS is served.
+    pub certificates: Option<Arc<Certificates>>,
     /// CPUs that no core has.
     pub spare_cpus: Vec<usize>,
 }
@@ -84,8 +87,10 @@ pub struct Started {
     pub ring: RingAddress,
     /// Its ring, for other threads.
     pub waker: RingWaker,
-    /// Where it listens.
+    /// Where it listens for plain HTTP.
     pub address: SocketAddr,
+    /// Where it listens for HTTPS.
+    pub tls_address: Option<SocketAddr>,
 }
 
 /// What a core reports: itself and how its start went.
@@ -163,11 +168,13 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
         ring.place_workers(&seed.spare_cpus).map_err(|error| chain(&error))?;
     }
     let stream = start_stream(&seed, slots)?;
-    let (listener, address) = start_listener(&seed, &mut ring)?;
+    let (listener, address) = start_listener(&seed, seed.config.node.listen, &mut ring)?;
+    let (tls, tls_address) = start_tls(&seed, &mut ring)?.unzip();
     let started = Started {
         ring: ring.address().map_err(|error| format!("share the ring: {error}"))?,
         waker: ring.waker(),
         address,
+        tls_address,
     };
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy).map_err(|error| format!("read randomness: {error}"))?;
@@ -178,6 +185,7 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
         placement: seed.placement,
         ring,
         listener,
+        tls,
         lanes: seed.shards.into_iter().map(|(shard, start)| Lane::new(shard, start)).collect(),
         stream,
         mesh: seed.mesh,
@@ -224,13 +232,25 @@ fn start_stream(seed: &CoreSeed, slots: Vec<crate::buffer::FreeSlot>) -> Result<
     Ok(Stream::new(start, commit))
 }
 
-fn start_listener(
+fn start_tls(
     seed: &CoreSeed,
     ring: &mut CoreRing,
+) -> Result<Option<(CoreTls, SocketAddr)>, String> {
+    let (Some(tls), Some(certificates)) = (&seed.config.tls, &seed.certificates) else {
+        return Ok(None);
+    };
+    let (listener, address) = start_listener(seed, tls.listen, ring)?;
+    Ok(Some((CoreTls::new(listener, Arc::clone(certificates)), address)))
+}
+
+fn start_listener(
+    seed: &CoreSeed,
+    address: SocketAddr,
+    ring: &mut CoreRing,
 ) -> Result<(ListenerId, SocketAddr), String> {
-    let address = seed.config.node.listen;
     let backlog_count = backlog_count_max().map_or(BACKLOG_COUNT, |max| BACKLOG_COUNT.min(max));
-    if backlog_count < BACKLOG_COUNT && seed.id.index() == 0 {
+    let first = seed.id.index() == 0 && address == seed.config.node.listen;
+    if backlog_count < BACKLOG_COUNT && first {
         log::info!(
             "{backlog_count} connections may wait to be accepted on each core; more at once lose \
              a second each: raise net.core.somaxconn to {BACKLOG_COUNT} where bursts come"

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use claw_common::id::Id;
 
-use crate::node::keys;
+use crate::node::{certificate, keys};
 
 use super::rebuild::RebuildError;
 
@@ -22,6 +22,9 @@ pub enum BootError {
         /// By how much.
         behind_ms: u64,
     },
+    /// The certificate.
+    #[error("{0}")]
+    Certificate(#[from] certificate::CertificateError),
     /// Keys.
     #[error("{0}")]
     Keys(#[from] keys::KeyLoadError),

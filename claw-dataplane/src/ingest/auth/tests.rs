@@ -3,8 +3,13 @@
 use claw_sdk::key::{NewKey, Signer, generate_ed25519, generate_secret, parse_secret};
 use claw_sdk::signature::sign::RequestParts;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
 use super::*;
-use crate::ingest::http::{Connection, Event, Flow, Timeouts};
+use crate::ingest::http::{Connection, Event, Flow, Scheme, Timeouts};
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::routes::Role;
 
@@ -106,6 +111,50 @@ fn requests_of_both_kinds_hold_and_only_ed25519_leaves_evidence() {
     };
     let (name, evidence) = authenticate(&world, &signed(&world.front, &read, NOW_S)).unwrap();
     assert_eq!((name.as_str(), evidence), ("front", 0));
+}
+
+/// Each row: how it came, the host as sent, the scheme and authority that a client signed.
+const CARRIED: &[(Scheme, &str, &str, &str, bool)] = &[
+    (Scheme::Http, "shop:7070", "http", "shop:7070", true),
+    (Scheme::Http, "shop:80", "http", "shop", true),
+    (Scheme::Http, "shop:443", "http", "shop:443", true),
+    (Scheme::Https, "shop:7443", "https", "shop:7443", true),
+    (Scheme::Https, "shop:443", "https", "shop", true),
+    (Scheme::Https, "Shop", "https", "shop", true),
+    (Scheme::Https, "shop", "http", "shop", false),
+    (Scheme::Http, "shop", "https", "shop", false),
+];
+
+#[test]
+fn scheme_that_was_signed_is_the_one_it_came_by() {
+    let mut keyring = Keyring::default();
+    let role = Role::Operator;
+    let material = KeyMaterial::Hmac([7; 32]);
+    let key = KeyEntry { number: 1, name: "k", role, material, revoked: false };
+    keyring.put(&key).unwrap();
+    for &(scheme, host, signed_scheme, signed_authority, holds) in CARRIED {
+        let covered = "(\"@method\" \"@authority\" \"@path\" \"@scheme\")";
+        let parameters = format!("{covered};created={NOW_S};keyid=\"k\"");
+        let base = format!(
+            "\"@method\": GET\n\"@authority\": {signed_authority}\n\"@path\": /v1/products\n\
+             \"@scheme\": {signed_scheme}\n\"@signature-params\": {parameters}"
+        );
+        let mut state = Hmac::<Sha256>::new_from_slice(&[7; 32]).unwrap();
+        state.update(base.as_bytes());
+        let tag = STANDARD.encode(state.finalize().into_bytes());
+        let bytes = format!(
+            "GET /v1/products HTTP/1.1\r\nHost: {host}\r\nSignature-Input: s={parameters}\r\n\
+             Signature: s=:{tag}:\r\n\r\n"
+        );
+        let mut verdict = None;
+        let mut connection = Connection::new(0, Timeouts::default()).carried_by(scheme);
+        connection.ingest(bytes.as_bytes(), 0, &mut |event| {
+            let Event::Request(request) = event else { panic!("{event:?}") };
+            verdict = Some(Verifier::default().authenticate(&keyring, request, NOW_MS).is_ok());
+            Flow::Continue
+        });
+        assert_eq!(verdict, Some(holds), "{scheme:?} {host} {signed_scheme}");
+    }
 }
 
 #[test]

@@ -306,11 +306,11 @@ fn decode_signature(
 fn write_component(out: &mut Vec<u8>, request: &Request<'_>, name: &str) -> Result<(), Problem> {
     match name {
         base::METHOD => base::write_component(out, name, request.method.as_bytes()),
-        base::AUTHORITY => base::write_authority(out, request.authority),
+        base::AUTHORITY => base::write_authority(out, request.signed_authority()),
         base::PATH => base::write_component(out, name, request.path.as_bytes()),
         base::QUERY => base::write_query(out, request.query.unwrap_or("")),
         "@request-target" => base::write_component(out, name, request.target.as_bytes()),
-        "@scheme" => base::write_component(out, name, b"http"),
+        "@scheme" => base::write_component(out, name, request.scheme.name().as_bytes()),
         _ if name.starts_with('@') => {
             return Err(bad(format!("the derived component {name} is not supported")));
         }

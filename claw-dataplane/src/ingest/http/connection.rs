@@ -9,7 +9,7 @@ use claw_common::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX};
 use claw_common::time::UnixMs;
 
 use super::chunked::ChunkDecoder;
-use super::head::{Framing, Head, Request, header_room, parse_head};
+use super::head::{Framing, Head, Request, Scheme, header_room, parse_head};
 use crate::ingest::problem::{Problem, ProblemKind};
 
 /// A body gets this long and what its bytes need at [`BODY_BYTES_PER_MS_MIN`].
@@ -91,6 +91,7 @@ pub struct Connection {
     paused: bool,
     deadline_ms: UnixMs,
     timeouts: Timeouts,
+    scheme: Scheme,
     /// Whether the deadline is that of a request under way.
     in_request: bool,
 }
@@ -105,8 +106,21 @@ impl Connection {
             paused: false,
             deadline_ms: now_ms + timeouts.idle_ms,
             timeouts,
+            scheme: Scheme::Http,
             in_request: false,
         }
+    }
+
+    /// The same, its requests carried as `scheme` says.
+    #[must_use]
+    pub fn carried_by(mut self, scheme: Scheme) -> Self {
+        self.scheme = scheme;
+        self
+    }
+
+    /// Answers with `problem` and reads nothing: what the bytes are is known without looking.
+    pub fn reject(&mut self, problem: &Problem, sink: &mut impl FnMut(Event<'_>) -> Flow) {
+        self.refuse(problem, sink);
     }
 
     /// Takes received bytes and gives every event in them to `sink`.
@@ -224,7 +238,7 @@ impl Connection {
             Framing::Length(_) => &bytes[head.head_bytes..end],
             Framing::Chunked => joined.as_slice(),
         };
-        let request = Request { body, ..head.request };
+        let request = Request { body, scheme: self.scheme, ..head.request };
         self.phase = Phase::Head { searched: 0 };
         self.in_request = false;
         self.deadline_ms = now_ms + self.timeouts.idle_ms;

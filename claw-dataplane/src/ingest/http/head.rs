@@ -40,6 +40,39 @@ pub struct Request<'a> {
     pub body: &'a [u8],
     /// Whether the connection ends with the answer.
     pub close: bool,
+    /// How the connection carries it.
+    pub scheme: Scheme,
+}
+
+impl<'a> Request<'a> {
+    /// The authority as signatures cover it: without the default port of `https` where it came
+    /// that way. That of `http` is left out by who writes the base.
+    pub fn signed_authority(&self) -> &'a str {
+        match self.scheme {
+            Scheme::Http => self.authority,
+            Scheme::Https => self.authority.strip_suffix(":443").unwrap_or(self.authority),
+        }
+    }
+}
+
+/// How a connection carries requests, for `@scheme` in signatures (RFC 9421 section 2.2.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// As they are.
+    #[default]
+    Http,
+    /// In TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As it is signed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 /// Fields that ingest acts upon, each at most once in a request.
@@ -124,7 +157,10 @@ pub fn parse_head<'a>(
     let framing = find_framing(&framers, version_1_1)?;
     let expects_continue = version_1_1 && check_expect(framers.expect)?;
     let close = !version_1_1 || framers.connection.is_some_and(|value| has_token(value, "close"));
-    let request = Request { method, target, path, query, authority, fields, all, body: &[], close };
+    // What only the connection knows is filled in there.
+    let (body, scheme) = (&[][..], Scheme::default());
+    let request =
+        Request { method, target, path, query, authority, fields, all, body, close, scheme };
     Ok(Some(Head { request, head_bytes, framing, expects_continue }))
 }
 

@@ -16,5 +16,5 @@ pub mod queue;
 mod tests;
 
 pub use connection::{Connection, Event, Expiry, Flow, Timeouts};
-pub use head::Request;
+pub use head::{Request, Scheme};
 pub use queue::{ResponseQueue, Ticket};
