@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use claw_dataplane::simulate::progress::{Progress, Style};
 use claw_dataplane::simulate::report::Report;
-use claw_dataplane::simulate::run::{RunOptions, run};
+use claw_dataplane::simulate::run::{Carrier, RunOptions, run};
 use claw_dataplane::simulate::scenario::{HammerTarget, Scenario};
 
 use crate::row::{Load, Row, Run, Subject};
@@ -42,18 +42,19 @@ abandon = 1.0
 const MEMORY: &str = "4GiB";
 
 /// Measures one load.
-pub(crate) fn measure(bench: &Bench, load: Load) -> Result<Row> {
+pub(crate) fn measure(bench: &Bench, carrier: Carrier, load: Load) -> Result<Row> {
     let mut runs = Vec::new();
     for number in 1..=bench.runs_count {
         say(&format!(
-            "claw holds, {} connections, {}, run {number}",
+            "claw holds over {}, {} connections, {}, run {number}",
+            in_words(carrier),
             load.connections,
             load.in_words()
         ))?;
-        runs.push(run_once(bench, load)?);
+        runs.push(run_once(bench, carrier, load)?);
     }
     let subject = Subject {
-        system: "claw".to_owned(),
+        system: format!("claw, {}", in_words(carrier)),
         operation: "POST /v1/holds, signed (hmac-sha256), with its expiry",
         hot_share: "all on one SKU",
         durability: "group commit to the device before each answer".to_owned(),
@@ -62,7 +63,14 @@ pub(crate) fn measure(bench: &Bench, load: Load) -> Result<Row> {
     Ok(Row::new(subject, load, runs))
 }
 
-fn run_once(bench: &Bench, load: Load) -> Result<Run> {
+const fn in_words(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::Plain => "HTTP",
+        Carrier::Tls => "HTTPS",
+    }
+}
+
+fn run_once(bench: &Bench, carrier: Carrier, load: Load) -> Result<Run> {
     let folder = tempfile::tempdir_in(&bench.scratch)
         .with_context(|| format!("make a folder in {}", bench.scratch.display()))?;
     let made = Command::new(&bench.claw)
@@ -78,6 +86,8 @@ fn run_once(bench: &Bench, load: Load) -> Result<Run> {
         node_url: None,
         program: bench.claw.clone(),
         node_arguments: Vec::new(),
+        carrier,
+        authorities: None,
         scenario: Scenario::parse("holds", "holds.toml", SCENARIO)?,
         users: load.connections,
         duration: Duration::from_secs(bench.seconds),

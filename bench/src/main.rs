@@ -24,6 +24,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use claw_dataplane::simulate::client::system;
 use claw_dataplane::simulate::environment::Environment;
+use claw_dataplane::simulate::run::Carrier;
 use serde::Serialize;
 
 use crate::device::DeviceFigures;
@@ -107,7 +108,11 @@ fn measure(bench: &Bench, arguments: &Arguments) -> Result<Results> {
     let mut rows = Vec::new();
     let mut missing = Vec::new();
     if wanted(System::Claw) {
-        rows.extend(measure_loads(connections, share, |load| holds::measure(bench, load))?);
+        for carrier in [Carrier::Plain, Carrier::Tls] {
+            rows.extend(measure_loads(connections, share, |load| {
+                holds::measure(bench, carrier, load)
+            })?);
+        }
     }
     if wanted(System::Postgresql) {
         match postgres::find() {

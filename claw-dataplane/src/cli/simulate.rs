@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use crate::simulate::client::CONNECTIONS_PER_SOURCE_MAX;
 use crate::simulate::progress::Progress;
 use crate::simulate::report::Report;
-use crate::simulate::run::{RunOptions, run as run_shoppers};
+use crate::simulate::run::{Carrier, RunOptions, run as run_shoppers};
 use crate::simulate::scenario::{HammerTarget, Scenario, duration_of};
 
 /// Shoppers that one run may have: 254 loopback addresses.
@@ -26,15 +26,23 @@ Examples:
   claw simulate --store shop --scenario drop --users 10000
   claw simulate --store shop --scenario retail --duration 1m --rate 5000
   claw simulate --store shop --endpoint \"POST /v1/holds\" --node http://127.0.0.1:7070
+  claw simulate --store shop --node https://localhost:7443 --ca shop/keys/tls.crt
 
 Exit code 1 when the audit finds a unit sold twice or lost.")]
 pub struct SimulateArgs {
     /// The store; its keys sign the requests.
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
-    /// A node that runs already, http://HOST:PORT; without it one is started and stopped.
+    /// A node that runs already, http(s)://HOST:PORT; without it one is started and stopped.
     #[arg(long, value_name = "URL")]
     node: Option<String>,
+    /// Whom to trust on https, PEM: an authority's certificate or the node's own; without it those
+    /// this system trusts.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Reach the node that is started over TLS; keys/tls.crt is made when it is not there.
+    #[arg(long, conflicts_with = "node")]
+    tls: bool,
     /// A scenario of the store, or a file.
     #[arg(long, value_name = "NAME|FILE", default_value = "drop")]
     scenario: String,
@@ -91,6 +99,8 @@ pub fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
         node_url: args.node,
         program: std::env::current_exe().context("find the claw binary")?,
         node_arguments: Vec::new(),
+        carrier: if args.tls { Carrier::Tls } else { Carrier::Plain },
+        authorities: args.ca,
         users: args.users.unwrap_or(scenario.users),
         duration: args.duration.unwrap_or(scenario.duration),
         scenario,
@@ -111,7 +121,15 @@ fn announce(options: &RunOptions) -> std::io::Result<()> {
         .iter()
         .find(|found| Some(found.1) == options.endpoint)
         .map_or_else(String::new, |found| format!(" --endpoint \"{}\"", found.0));
-    let node = options.node_url.as_ref().map_or_else(String::new, |url| format!(" --node {url}"));
+    let mut node = match &options.node_url {
+        Some(url) => format!(" --node {url}"),
+        None if options.carrier == Carrier::Tls => " --tls".to_owned(),
+        None => String::new(),
+    };
+    if let Some(file) = &options.authorities {
+        node.push_str(" --ca ");
+        node.push_str(&file.to_string_lossy());
+    }
     writeln!(
         std::io::stderr(),
         "claw simulate --store {}{node} --scenario {} --users {} --duration {}ms --seed \

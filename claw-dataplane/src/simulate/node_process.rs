@@ -83,7 +83,7 @@ impl NodeProcess {
         Self { child: spawn(command, address, words)?, address, log }.wait_until_ready()
     }
 
-    /// Where it listens.
+    /// Where it listens for plain HTTP.
     pub const fn address(&self) -> SocketAddrV4 {
         self.address
     }
@@ -180,7 +180,7 @@ fn spawn(
 
 /// A port that is free now. Somebody else may take it before the node does; then the node says so
 /// and ends, and the run with it.
-fn free_address() -> std::io::Result<SocketAddrV4> {
+pub(super) fn free_address() -> std::io::Result<SocketAddrV4> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, listener.local_addr()?.port()))
 }

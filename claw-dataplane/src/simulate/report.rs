@@ -50,7 +50,7 @@ impl OptionsUsed {
         Self {
             scenario: scenario.name.clone(),
             about: scenario.about.clone(),
-            node: format!("http://{}", client.target),
+            node: client.url(),
             node_started: options.node_url.is_none(),
             users: options.users,
             duration_ms: u64::try_from(options.duration.as_millis()).unwrap_or(u64::MAX),

@@ -4,18 +4,21 @@
 //! benchmarks, so that both judge a run in the same way.
 
 use std::net::{SocketAddr, SocketAddrV4, ToSocketAddrs as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use claw_common::id::Id;
-use claw_sdk::Signer;
+use claw_sdk::transport::server_name;
+use claw_sdk::{Signer, Trust, TrustError};
 
 use super::answer::OrderState;
 use super::audit::{Company, Evidence, audit};
 use super::client::engine::{Engine, RunResult};
+use super::client::secure::Tls;
 use super::client::{ClientError, Options, system};
 use super::environment::Environment;
-use super::node_process::{NodeCommand, NodeProcess, NodeProcessError};
+use super::node_process::{NodeCommand, NodeProcess, NodeProcessError, free_address};
 use super::progress::Progress;
 use super::report::{OptionsUsed, Report};
 use super::scenario::{HammerTarget, Scenario};
@@ -37,8 +40,11 @@ const HELD_SLACK_MS: u64 = 1_000;
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The URL is not one of ours.
-    #[error("cannot use the node at {url}: expected http://HOST:PORT with an IPv4 address")]
+    #[error("cannot use the node at {url}: expected http(s)://HOST:PORT with an IPv4 address")]
     Address { url: String },
+    /// No certificate for a node of our own.
+    #[error("cannot make a certificate for the node: {reason}")]
+    Certificate { reason: String },
     /// The traffic engine could not run.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -51,6 +57,9 @@ pub enum RunError {
     /// No randomness from the system.
     #[error("cannot draw a number for this run")]
     Random(#[from] getrandom::Error),
+    /// No certificates to trust.
+    #[error("cannot decide whom to trust")]
+    Trust(#[from] TrustError),
     /// Products could not be made or read back.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -67,6 +76,10 @@ pub struct RunOptions {
     pub program: PathBuf,
     /// Further arguments for a node that is started.
     pub node_arguments: Vec<String>,
+    /// Whether shoppers reach a node that is started over TLS. A URL says so itself.
+    pub carrier: Carrier,
+    /// Whom to trust on `https`; without it those the system trusts, or our own node's certificate.
+    pub authorities: Option<PathBuf>,
     /// What happens.
     pub scenario: Scenario,
     /// Shoppers.
@@ -81,6 +94,23 @@ pub struct RunOptions {
     pub endpoint: Option<HammerTarget>,
 }
 
+/// How shoppers reach a node that is started for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Carrier {
+    /// Plain HTTP.
+    #[default]
+    Plain,
+    /// HTTPS, with a certificate of the node's own.
+    Tls,
+}
+
+/// Where shoppers go, and whom they trust there.
+struct Destination {
+    target: SocketAddrV4,
+    tls: Option<Tls>,
+    trust: Option<Trust>,
+}
+
 /// Runs everything and judges it. What goes wrong with single requests is in the report.
 pub fn run(options: &RunOptions, progress: &mut Progress) -> Result<Report, RunError> {
     let scenario = match options.endpoint {
@@ -89,21 +119,17 @@ pub fn run(options: &RunOptions, progress: &mut Progress) -> Result<Report, RunE
     };
     let _placement = Placement::keep();
     let mut node = None;
-    let (target, company) = if let Some(url) = &options.node_url {
+    let (destination, company) = if let Some(url) = &options.node_url {
         stay_on_last_core();
-        (resolve(url)?, Company::Shared)
+        (find(url, options.authorities.as_deref())?, Company::Shared)
     } else {
-        let started = NodeProcess::start(&NodeCommand {
-            program: options.program.clone(),
-            store: options.store.clone(),
-            arguments: options.node_arguments.clone(),
-        })?;
-        let address = started.address();
+        let (started, destination) = start(options)?;
         node = Some(started);
-        (address, Company::Alone)
+        (destination, Company::Alone)
     };
     let client_options = Options {
-        target,
+        target: destination.target,
+        tls: destination.tls,
         users: options.users,
         duration: options.duration,
         rate: options.rate,
@@ -111,7 +137,8 @@ pub fn run(options: &RunOptions, progress: &mut Progress) -> Result<Report, RunE
         run_nonce: u128::from(getrandom::u64()?) << 64 | u128::from(getrandom::u64()?),
         request_timeout: REQUEST_TIMEOUT,
     };
-    let outcome = shop(options, &client_options, &scenario, progress);
+    let people = People { store: &options.store, trust: destination.trust.as_ref() };
+    let outcome = shop(&people, &client_options, &scenario, progress);
     progress.finish();
     if let (Err(_), Some(node)) = (&outcome, &mut node) {
         // The node's own last words say more than a connection that broke.
@@ -162,22 +189,34 @@ struct ReadBack {
     read_ms: u64,
 }
 
+/// Who asks, and whom they trust.
+struct People<'a> {
+    store: &'a Path,
+    trust: Option<&'a Trust>,
+}
+
+impl People<'_> {
+    fn clerk(&self, url: &str, key_name: &str) -> Result<Clerk, RunError> {
+        Ok(Clerk::new(url, Signer::load(self.store, key_name)?, self.trust)?)
+    }
+}
+
 fn shop(
-    options: &RunOptions,
+    people: &People<'_>,
     client_options: &Options,
     scenario: &Scenario,
     progress: &mut Progress,
 ) -> Result<(RunResult, Books, ReadBack), RunError> {
     super::client::check_limits(client_options)?;
-    let url = format!("http://{}", client_options.target);
-    let mut source = Clerk::new(&url, Signer::load(&options.store, SOURCE_KEY)?)?;
+    let url = client_options.url();
+    let mut source = people.clerk(&url, SOURCE_KEY)?;
     let products_count = scenario.products.len();
     let before = prepare(&mut source, scenario, |count| progress.preparing(count, products_count))?;
     let hot = before.products[..scenario.hot_count].iter().map(|product| product.available);
     let hot_stock = u64::try_from(hot.sum::<i64>()).unwrap_or(0);
-    let signer = Signer::load(&options.store, STOREFRONT_KEY)?;
+    let signer = Signer::load(people.store, STOREFRONT_KEY)?;
     let result = Engine::new(client_options, scenario, signer, hot_stock)?.run(progress)?;
-    let mut operator = Clerk::new(&url, Signer::load(&options.store, OPERATOR_KEY)?)?;
+    let mut operator = people.clerk(&url, OPERATOR_KEY)?;
     let books = operator.books(scenario)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let read_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
@@ -199,8 +238,59 @@ fn stay_on_last_core() {
     }
 }
 
+/// Starts a node and says how it is reached.
+fn start(options: &RunOptions) -> Result<(NodeProcess, Destination), RunError> {
+    let mut command = NodeCommand {
+        program: options.program.clone(),
+        store: options.store.clone(),
+        arguments: options.node_arguments.clone(),
+    };
+    if options.carrier == Carrier::Plain {
+        let node = NodeProcess::start(&command)?;
+        let target = node.address();
+        return Ok((node, Destination { target, tls: None, trust: None }));
+    }
+    let certificate = options.store.join("keys/tls.crt");
+    if !certificate.exists() {
+        make_certificate(options)?;
+    }
+    let target = free_address()
+        .map_err(|error| RunError::Certificate { reason: format!("find a free port: {error}") })?;
+    let words = ["--tls-certificate", "keys/tls.crt", "--tls-key", "keys/tls.key", "--tls-listen"];
+    command.arguments.extend(words.map(str::to_owned));
+    command.arguments.push(target.to_string());
+    let node = NodeProcess::start(&command)?;
+    let authorities = options.authorities.as_ref().unwrap_or(&certificate);
+    Ok((node, find(&format!("https://{target}"), Some(authorities))?))
+}
+
+fn make_certificate(options: &RunOptions) -> Result<(), RunError> {
+    let mut command = Command::new(&options.program);
+    let made = command.args(["keys", "tls", "--store"]).arg(&options.store).output();
+    let reason = match made {
+        Ok(output) if output.status.success() => return Ok(()),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(RunError::Certificate { reason })
+}
+
+/// Where a URL leads, and whom to trust there.
+fn find(url: &str, authorities: Option<&Path>) -> Result<Destination, RunError> {
+    let target = resolve(url)?;
+    let Some(rest) = url.strip_prefix("https://") else {
+        return Ok(Destination { target, tls: None, trust: None });
+    };
+    let trust = authorities.map_or_else(Trust::system, Trust::file)?;
+    let name = server_name(rest.trim_end_matches('/'));
+    let name = name.ok_or_else(|| RunError::Address { url: url.to_owned() })?;
+    let tls = Some(Tls { config: trust.client_config(), name });
+    Ok(Destination { target, tls, trust: Some(trust) })
+}
+
 fn resolve(url: &str) -> Result<SocketAddrV4, RunError> {
-    let authority = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
+    let authority = ["https://", "http://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+    let authority = authority.unwrap_or(url).trim_end_matches('/');
     let found = authority.to_socket_addrs().ok().and_then(|mut addresses| {
         addresses.find_map(|address| match address {
             SocketAddr::V4(address) => Some(address),
@@ -217,10 +307,15 @@ mod tests {
     #[test]
     fn node_urls_are_resolved_and_others_refused() {
         let expected: SocketAddrV4 = "127.0.0.1:7070".parse().unwrap();
-        for url in ["http://127.0.0.1:7070", "http://127.0.0.1:7070/", "127.0.0.1:7070"] {
+        for url in [
+            "http://127.0.0.1:7070",
+            "http://127.0.0.1:7070/",
+            "127.0.0.1:7070",
+            "https://127.0.0.1:7070/",
+        ] {
             assert_eq!(resolve(url).unwrap(), expected, "{url}");
         }
-        for url in ["", "http://", "http://127.0.0.1", "https://127.0.0.1:7070"] {
+        for url in ["", "http://", "http://127.0.0.1", "ftp://127.0.0.1:7070"] {
             assert!(resolve(url).is_err(), "{url}");
         }
     }

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use claw_common::id::Id;
-use claw_sdk::{Client, Response, Signer};
+use claw_sdk::{Client, Response, Signer, Trust};
 use serde::Deserialize;
 
 use super::answer::{self, OrderState};
@@ -71,12 +71,15 @@ pub struct Clerk {
 }
 
 impl Clerk {
-    /// Signs with `signer` for the node at `url`.
-    pub fn new(url: &str, signer: Signer) -> Result<Self, SetupError> {
-        let client = Client::new(url, Some(signer)).map_err(|source| SetupError::Client {
+    /// Signs with `signer` for the node at `url`, believing `trust` where it is encrypted.
+    pub fn new(url: &str, signer: Signer, trust: Option<&Trust>) -> Result<Self, SetupError> {
+        let mut client = Client::new(url, Some(signer)).map_err(|source| SetupError::Client {
             action: format!("use the node at {url}"),
             source,
         })?;
+        if let Some(trust) = trust {
+            client.set_trust(trust.clone());
+        }
         Ok(Self { client })
     }
 

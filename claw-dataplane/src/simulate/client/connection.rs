@@ -2,10 +2,13 @@
 //!
 //! Owns the socket and what the kernel did not take or did not deliver whole; both buffers stay
 //! empty (and unallocated) in the usual case, where a request leaves with one call and an answer
-//! arrives with one call. Does not know what the bytes mean.
+//! arrives with one call. Bytes pass through [`Secure`] where there is one. Does not know what they
+//! mean.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
+
+use super::secure::Secure;
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub enum Link {
     Closed,
     /// On its way.
     Connecting,
+    /// Connected and shaking hands.
+    Securing,
     /// Usable.
     Open,
 }
@@ -27,10 +32,22 @@ pub enum Ending {
     Reset,
 }
 
+/// What one read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Bytes at the front of the buffer.
+    pub count: usize,
+    /// There may be more to read now.
+    pub more: bool,
+    /// The peer has ended its side.
+    pub ended: bool,
+}
+
 /// A connection and its buffers.
 #[derive(Debug)]
 pub struct Connection {
     stream: Option<TcpStream>,
+    secure: Option<Secure>,
     link: Link,
     /// Counts connections, so that an event of a former one is known as such.
     generation: u32,
@@ -42,6 +59,7 @@ impl Default for Connection {
     fn default() -> Self {
         Self {
             stream: None,
+            secure: None,
             link: Link::Closed,
             generation: 0,
             unsent: Vec::new(),
@@ -61,11 +79,17 @@ impl Connection {
         self.generation
     }
 
-    /// Takes a socket whose connect has been started.
-    pub fn start(&mut self, stream: TcpStream) {
+    /// Takes a socket whose connect has been started, to be encrypted by `secure` if at all.
+    pub fn start(&mut self, stream: TcpStream, secure: Option<Secure>) {
         assert_eq!(self.link, Link::Closed, "one connection at a time");
         self.stream = Some(stream);
+        self.secure = secure;
         self.link = Link::Connecting;
+    }
+
+    /// Whether it is on its way to being usable.
+    pub const fn opening(&self) -> bool {
+        matches!(self.link, Link::Connecting | Link::Securing)
     }
 
     /// The socket became writable: did the connect succeed?
@@ -75,7 +99,17 @@ impl Connection {
             return Err(error);
         }
         stream.peer_addr()?;
-        self.link = Link::Open;
+        self.link = if self.secure.is_some() { Link::Securing } else { Link::Open };
+        Ok(())
+    }
+
+    /// Goes on with the handshake, as far as the peer lets it.
+    pub fn shake_hands(&mut self) -> io::Result<()> {
+        if let (Some(stream), Some(secure)) = (&mut self.stream, &mut self.secure)
+            && secure.shake_hands(stream)?
+        {
+            self.link = Link::Open;
+        }
         Ok(())
     }
 
@@ -87,6 +121,7 @@ impl Connection {
         {
             log::debug!("close with a reset: {error}");
         }
+        self.secure = None;
         self.link = Link::Closed;
         self.generation = self.generation.wrapping_add(1);
         self.unsent.clear();
@@ -100,6 +135,9 @@ impl Connection {
             return Ok(());
         }
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        if let Some(secure) = &mut self.secure {
+            return secure.send(stream, bytes);
+        }
         let sent = write_some(stream, bytes)?;
         self.unsent.extend_from_slice(&bytes[sent..]);
         Ok(())
@@ -108,22 +146,34 @@ impl Connection {
     /// Sends what was kept.
     pub fn flush(&mut self) -> io::Result<()> {
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        if let Some(secure) = &mut self.secure {
+            // What was asked before the handshake was over.
+            let waiting = std::mem::take(&mut self.unsent);
+            return secure.send(stream, &waiting);
+        }
         let sent = write_some(stream, &self.unsent)?;
         self.unsent.drain(..sent);
         Ok(())
     }
 
     /// Whether everything was sent.
-    pub const fn flushed(&self) -> bool {
-        self.unsent.is_empty()
+    pub fn flushed(&self) -> bool {
+        self.unsent.is_empty() && self.secure.as_ref().is_none_or(Secure::flushed)
     }
 
-    /// Reads once into `buffer`; `Ok(None)` when there is nothing now, `Ok(Some(0))` at the end.
-    pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    /// Reads once into `buffer`; `None` when there is nothing now.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<Read>> {
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         loop {
             match stream.read(buffer) {
-                Ok(count) => return Ok(Some(count)),
+                Ok(count) => {
+                    return match &mut self.secure {
+                        Some(secure) => secure.open(buffer, count).map(Some),
+                        None => {
+                            Ok(Some(Read { count, more: count == buffer.len(), ended: count == 0 }))
+                        }
+                    };
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

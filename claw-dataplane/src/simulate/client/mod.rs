@@ -12,6 +12,9 @@
 //! the line is full. In both, latency runs from the time a request was due, so a stall of the node
 //! (or of this engine) is in the numbers of everything that had to wait for it.
 //!
+//! Over TLS each record costs this thread its share of encryption, which is in the numbers as the
+//! node's is: such a run says what both ends together can do.
+//!
 //! Does not know what a good answer is (see [`super::user`]) nor judge the run
 //! (see [`super::audit`]).
 
@@ -19,6 +22,7 @@ pub mod connection;
 pub mod engine;
 pub mod request;
 pub mod response;
+pub mod secure;
 pub mod system;
 #[cfg(test)]
 mod tests;
@@ -30,6 +34,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use claw_common::time::UnixMs;
 
 use super::schedule::RunNs;
+use secure::Tls;
 
 /// Connections from one source address; below the usual range of 28,232 ephemeral ports, because
 /// a reconnecting shopper needs a second one for a moment.
@@ -43,6 +48,8 @@ pub const FILES_SPARE: u64 = 64;
 pub struct Options {
     /// The node.
     pub target: SocketAddrV4,
+    /// How connections are encrypted; `None` for plain HTTP.
+    pub tls: Option<Tls>,
     /// Shoppers, and so connections.
     pub users: u32,
     /// How long.
@@ -58,6 +65,14 @@ pub struct Options {
 }
 
 impl Options {
+    /// How the node is reached.
+    pub fn url(&self) -> String {
+        match &self.tls {
+            None => format!("http://{}", self.target),
+            Some(tls) => format!("https://{}:{}", tls.name.to_str(), self.target.port()),
+        }
+    }
+
     /// The address that `user` connects from: only loopback has more than one to give.
     fn source(&self, user: u32) -> Option<Ipv4Addr> {
         let number = user / CONNECTIONS_PER_SOURCE_MAX;

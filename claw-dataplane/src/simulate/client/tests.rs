@@ -44,6 +44,7 @@ fn hammer(
     let scenario = scenario.hammering(target);
     let options = Options {
         target: address,
+        tls: None,
         users,
         duration: Duration::from_millis(300),
         rate: None,
@@ -148,6 +149,7 @@ fn nobody_at_home_is_said_as_such() {
     let scenario = Scenario::find(Path::new("/nonexistent"), "smoke").unwrap();
     let options = Options {
         target,
+        tls: None,
         users: 2,
         duration: Duration::from_millis(10),
         rate: None,
@@ -166,6 +168,7 @@ fn more_shoppers_than_files_is_refused_before_anything_is_opened() {
     let target = "127.0.0.1:1".parse().unwrap();
     let options = Options {
         target,
+        tls: None,
         users: u32::MAX,
         duration: Duration::from_secs(1),
         rate: None,

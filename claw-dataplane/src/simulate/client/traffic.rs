@@ -12,6 +12,7 @@ use super::super::user::{Action, Crowd, Event, Manner, User};
 use super::connection::{Ending, Link};
 use super::engine::Engine;
 use super::response::{self, Response};
+use super::secure::Tls;
 use super::system::{self, Ready};
 
 enum Sent {
@@ -103,38 +104,43 @@ impl Engine<'_> {
     }
 
     pub(super) fn start_connect(&mut self, index: u32) -> std::io::Result<()> {
+        let secure = self.options.tls.as_ref().map(Tls::begin).transpose()?;
         let stream = system::connect(self.options.source(index), self.options.target)?;
         let connection = &mut self.desks[index as usize].connection;
         let token = u64::from(index) | u64::from(connection.generation()) << 32;
         self.epoll.add(&stream, token)?;
-        connection.start(stream);
+        connection.start(stream, secure);
         self.connecting += 1;
         Ok(())
     }
 
     pub(super) fn hang_up(&mut self, index: u32, ending: Ending) {
         let connection = &mut self.desks[index as usize].connection;
-        if connection.link() == Link::Connecting {
+        if connection.opening() {
             self.connecting -= 1;
         }
         connection.close(ending);
     }
 
     pub(super) fn attend(&mut self, index: u32, ready: Ready) {
-        let desk = &mut self.desks[index as usize];
-        if desk.connection.link() == Link::Connecting {
-            if !ready.writable {
+        let connection = &self.desks[index as usize].connection;
+        let opening = connection.opening();
+        if opening {
+            if connection.link() == Link::Connecting && !ready.writable {
                 return;
             }
-            self.connecting -= 1;
-            if let Err(error) = desk.connection.finish_connect() {
+            if let Err(error) = self.open(index) {
                 log::debug!("connect: {error}");
                 self.recorder.transport.connect_failed += 1;
-                desk.connection.close(Ending::Orderly);
+                self.hang_up(index, Ending::Orderly);
                 return self.lose(index);
             }
         }
-        if ready.writable && !desk.connection.flushed() {
+        let desk = &mut self.desks[index as usize];
+        if desk.connection.opening() {
+            return;
+        }
+        if (ready.writable || opening) && !desk.connection.flushed() {
             if let Err(error) = desk.connection.flush() {
                 return self.break_off(index, &error);
             }
@@ -148,6 +154,21 @@ impl Engine<'_> {
         if ready.readable {
             self.read(index, ready);
         }
+    }
+
+    /// Goes on with a connection that is not usable yet.
+    fn open(&mut self, index: u32) -> std::io::Result<()> {
+        let connection = &mut self.desks[index as usize].connection;
+        if connection.link() == Link::Connecting {
+            connection.finish_connect()?;
+        }
+        if connection.link() == Link::Securing {
+            connection.shake_hands()?;
+        }
+        if connection.link() == Link::Open {
+            self.connecting -= 1;
+        }
+        Ok(())
     }
 
     /// A request that had to wait for its connection is out; its answer is not wanted.
@@ -165,14 +186,16 @@ impl Engine<'_> {
             let generation = connection.generation();
             match connection.receive(&mut incoming) {
                 Ok(None) => break,
-                Ok(Some(0)) => {
+                Ok(Some(read)) if read.ended => {
                     self.end(index);
                     break;
                 }
-                Ok(Some(count)) => {
-                    self.consume(index, &incoming[..count]);
+                Ok(Some(read)) => {
+                    if read.count > 0 {
+                        self.consume(index, &incoming[..read.count]);
+                    }
                     let changed = self.desks[index as usize].connection.generation() != generation;
-                    if changed || (count < incoming.len() && !ready.over) {
+                    if changed || (!read.more && !ready.over) {
                         break;
                     }
                 }
