@@ -187,6 +187,24 @@ impl Node {
         }
     }
 
+    /// Waits until it says a line with `part` in it, or returns the one it has said.
+    ///
+    /// # Panics
+    /// When it does not, with all it said.
+    pub fn wait_for(&mut self, part: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        if let Some(line) = self.said.iter().find(|line| line.contains(part)) {
+            return line.clone();
+        }
+        loop {
+            match self.next_line(deadline) {
+                Some(line) if line.contains(part) => return line,
+                Some(_) => {}
+                None => panic!("nobody said {part:?}:\n{}", self.said()),
+            }
+        }
+    }
+
     /// All it has said so far.
     pub fn said(&mut self) -> String {
         self.said.extend(self.lines.get_mut().expect("nobody panicked").try_iter());

@@ -80,6 +80,16 @@ const NEEDS: &[Need] = &[
         dnf: &["curl"],
     },
     Need {
+        name: "OpenSSL",
+        why: "an independent client looks at what the TLS listener accepts; without it those tests \
+              are skipped and say so",
+        purpose: Purpose::Test,
+        weight: Weight::Optional,
+        present: has_openssl,
+        apt: &["openssl"],
+        dnf: &["openssl"],
+    },
+    Need {
         name: "Python 3 with venv",
         why: "an independent implementation signs requests in the tests; without it that test is \
               skipped and says so",
@@ -158,6 +168,11 @@ fn has_python() -> bool {
 fn has_postgres() -> bool {
     let on_path = machine::has_program("postgres") && machine::has_program("pgbench");
     on_path || Path::new("/usr/lib/postgresql").is_dir()
+}
+
+/// Whether the independent TLS client can run.
+pub(crate) fn has_openssl() -> bool {
+    machine::has_program("openssl")
 }
 
 /// Whether the independent signer can run.

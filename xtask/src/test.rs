@@ -82,12 +82,16 @@ fn build() -> Result<()> {
 }
 
 /// What the machine lacks is named, and the tests that need it are told.
-fn run_tests(task: Task) -> Result<Tally> {
-    if setup::has_python_packages() {
-        return task.counted();
+fn run_tests(mut task: Task) -> Result<Tally> {
+    if !setup::has_python_packages() {
+        talk(format_args!("stepped around: the independent signer, for want of Python's packages"));
+        task = task.env("CLAW_WITHOUT_PYTHON", "1");
     }
-    talk(format_args!("stepped around: the independent signer, for want of Python's packages"));
-    task.env("CLAW_WITHOUT_PYTHON", "1").counted()
+    if !setup::has_openssl() {
+        talk(format_args!("stepped around: the independent TLS client, for want of OpenSSL"));
+        task = task.env("CLAW_WITHOUT_OPENSSL", "1");
+    }
+    task.counted()
 }
 
 /// Times and groups are in `.config/nextest.toml`.
