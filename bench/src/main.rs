@@ -15,6 +15,7 @@ mod pgbench_log;
 mod postgres;
 mod row;
 mod table;
+mod tls;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -78,6 +79,7 @@ struct Results {
     environment: Environment,
     scratch: PathBuf,
     device: DeviceFigures,
+    tls: tls::TlsFigures,
     rows: Vec<Row>,
     missing: Vec<String>,
 }
@@ -101,6 +103,8 @@ fn main() -> Result<ExitCode> {
 fn measure(bench: &Bench, arguments: &Arguments) -> Result<Results> {
     say("the device under the log")?;
     let device = device::probe(bench)?;
+    say("what TLS costs by itself")?;
+    let tls = tls::measure()?;
     let connections: &[u32] = if arguments.smoke { &[64] } else { &[64, 256] };
     // A moment is too short to keep a schedule that is near the limit.
     let share = if arguments.smoke { 4 } else { 2 };
@@ -129,7 +133,7 @@ fn measure(bench: &Bench, arguments: &Arguments) -> Result<Results> {
         }
     }
     let environment = Environment::read();
-    Ok(Results { environment, scratch: bench.scratch.clone(), device, rows, missing })
+    Ok(Results { environment, scratch: bench.scratch.clone(), device, tls, rows, missing })
 }
 
 /// Closed loops first; then an open loop at one `share`-th of the best of them and over as many

@@ -32,6 +32,18 @@ pub(crate) fn write(out: &mut impl Write, results: &Results) -> io::Result<()> {
             row.depth_count, row.commits_per_second, row.p50_us, row.p99_us
         )?;
     }
+    let tls = &results.tls;
+    writeln!(
+        out,
+        "\nTLS by itself, {}: records of {} bytes in and {} out {} ns a request; a handshake \
+         {} us, resumed {} us",
+        tls.cipher,
+        tls.request_bytes,
+        tls.answer_bytes,
+        tls.records_ns_per_request,
+        tls.full_handshake_us,
+        tls.resumed_handshake_us
+    )?;
     write_rows(out, results)?;
     for missing in &results.missing {
         writeln!(out, "missing: {missing}")?;
