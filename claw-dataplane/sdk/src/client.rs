@@ -20,11 +20,14 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 /// Largest answer that is read, bytes: lists and the interface's description fit many times.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// What a URL may begin with.
+const SCHEMES: &str = if cfg!(feature = "tls") { "http(s)" } else { "http" };
+
 /// A request that got no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Not `http://HOST:PORT` nor, with the feature `tls`, `https://HOST:PORT`.
-    #[error("use {url:?}: expected http://HOST:PORT{}", if cfg!(feature = "tls") { ", or https" } else { "" })]
+    #[error("use {url:?}: expected {SCHEMES}://HOST:PORT")]
     Url {
         /// As given.
         url: String,
