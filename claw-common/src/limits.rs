@@ -66,6 +66,8 @@ pub const TOKEN_BYTES_MAX: usize = 2048;
 pub const TOKEN_LIFE_S_MAX: u64 = 24 * 3600;
 /// A token's `iat` and `nbf` may be this far ahead of our clock, seconds.
 pub const TOKEN_AHEAD_S_MAX: u64 = 30;
+/// How long a ticket may wait for its use, milliseconds.
+pub const TICKET_LIFE_MS: u64 = 30_000;
 /// A command is remembered at least this long: longer than its signature can be used again.
 pub const DEDUPLICATION_WINDOW_MS: u64 = 360_000;
 /// Commands of one shard being decided with other shards at once; room for the largest answer is

@@ -19,6 +19,7 @@ pub mod problem;
 pub mod render;
 pub mod routes;
 pub mod scopes;
+pub mod tickets;
 pub mod tls;
 
 use auth::Caller;

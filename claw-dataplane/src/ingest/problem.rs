@@ -55,6 +55,8 @@ problems! {
     TokenAudience = 401 "token-audience" "The token is for another store";
     /// A token of a key that may not make tokens.
     TokenIssuer = 401 "token-issuer" "The token's key may not issue tokens";
+    /// A ticket that opens nothing: made elsewhere, used, or too old.
+    BadTicket = 401 "bad-ticket" "The ticket opens nothing";
     /// A token that is for other things.
     InsufficientScope = 403 "insufficient-scope" "The token's scope does not cover this";
     /// The role may not.

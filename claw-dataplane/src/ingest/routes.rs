@@ -59,6 +59,7 @@ impl Roles {
     const HOLDS: Self = Self::shopping([Scope::Cart, Scope::Checkout]);
     const BUYING: Self = Self::shopping([Scope::Checkout]);
     const ORDERS: Self = Self::shopping([Scope::Checkout, Scope::Watch]);
+    const WATCHING: Self = Self::shopping([Scope::Watch]);
 
     const fn keys(bits: u8) -> Self {
         Self { bits, scopes: Scopes::NONE }
@@ -112,6 +113,7 @@ pub enum Route {
     OrderCancel,
     OrderShip,
     OrderRefund,
+    TicketCreate,
     EventRecord,
     Health,
     Ready,
@@ -198,6 +200,7 @@ pub const ROUTES: &[RouteSpec] = &[
     row(Route::OrderCancel, ("POST", "/v1/orders/{id}/cancel"), &[V1, ORDERS, Parameter, Fixed("cancel")], Roles::BUYING, "Cancel an order; its stock comes back"),
     row(Route::OrderShip, ("POST", "/v1/orders/{id}/ship"), &[V1, ORDERS, Parameter, Fixed("ship")], Roles::SHOP, "Mark an order as shipped"),
     row(Route::OrderRefund, ("POST", "/v1/orders/{id}/refund"), &[V1, ORDERS, Parameter, Fixed("refund")], Roles::SHOP, "Pay an order back"),
+    row(Route::TicketCreate, ("POST", "/v1/tickets"), &[V1, Fixed("tickets")], Roles::WATCHING, "Make a ticket that opens one WebSocket once, within 30 s"),
     row(Route::EventRecord, ("POST", "/v1/events/{type}"), &[V1, Fixed("events"), Parameter], Roles::KEYS, "Record an event of a type that the store declared; its declaration says whose keys may"),
     row(Route::Health, ("GET", "/v1/health"), &[V1, Fixed("health")], Roles::NONE, "Whether the process lives"),
     row(Route::Ready, ("GET", "/v1/ready"), &[V1, Fixed("ready")], Roles::NONE, "Whether the node takes orders"),
@@ -243,10 +246,11 @@ pub enum Routing<'a> {
 /// Deepest path of the table.
 const SEGMENTS_MAX: usize = 5;
 
-/// Finds the route of a request. `OPTIONS` fits every path: browsers ask before each.
+/// Finds the route of a request. `OPTIONS` fits every path, which then is its parameter: browsers
+/// ask before each.
 pub fn find_route<'a>(method: &str, path: &'a str) -> Routing<'a> {
     if method == "OPTIONS" {
-        return Routing::Found(Match { route: Route::Preflight, parameters: [""; 2] });
+        return Routing::Found(Match { route: Route::Preflight, parameters: [path, ""] });
     }
     let mut parts = [""; SEGMENTS_MAX];
     let mut count = 0;
@@ -270,13 +274,15 @@ pub fn find_route<'a>(method: &str, path: &'a str) -> Routing<'a> {
     routing
 }
 
-/// Methods a path has, for `Allow`.
+/// Methods a path has, for `Allow`; those of all paths for `*`.
 pub fn methods_of(path: &str) -> impl Iterator<Item = &'static str> {
     let parts: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-    ROUTES
+    let every = path == "*";
+    let own = ROUTES
         .iter()
-        .filter(move |spec| match_segments(spec.segments, &parts).is_some())
-        .map(|spec| spec.method)
+        .filter(move |spec| !every && match_segments(spec.segments, &parts).is_some())
+        .map(|spec| spec.method);
+    own.chain(["GET", "POST", "PUT", "DELETE"].into_iter().filter(move |_| every))
 }
 
 fn match_segments<'a>(segments: &[Segment], parts: &[&'a str]) -> Option<[&'a str; 2]> {
@@ -349,7 +355,7 @@ mod tests {
         assert!(may(Role::Storefront).contains(&Route::ProductRead));
         let signed = ROUTES.iter().filter(|spec| spec.signed()).count();
         assert_eq!(may(Role::Operator).len(), signed);
-        assert_eq!(may(Role::Shopper).len(), 11);
+        assert_eq!(may(Role::Shopper).len(), 12);
         let free = ROUTES.iter().filter(|r| r.roles.has(Role::Shopper));
         let free = free.filter(|r| r.roles.scopes().is_empty()).map(|r| r.route);
         assert_eq!(free.collect::<Vec<_>>(), [Route::ProductRead], "what needs no scope");

@@ -14,6 +14,7 @@ use rand::rngs::SmallRng;
 
 use crate::ingest::auth::Keyring;
 use crate::ingest::http::Timeouts;
+use crate::ingest::tickets::TicketDesk;
 use crate::log::LogError;
 use crate::ring::{ConnectionId, CoreRing, ListenerId, RingAddress, RingError};
 use crate::runtime::mesh::Endpoint;
@@ -69,6 +70,8 @@ pub struct CoreParts {
     pub gate: Box<Gate>,
     /// Registers key changes in the log; on the core of shard 0 only.
     pub key_watch: Option<KeyWatch>,
+    /// Its tickets.
+    pub tickets: TicketDesk,
     /// Fresh randomness for ids.
     pub entropy: SmallRng,
     /// How long requests and idle connections are waited for.
@@ -98,6 +101,7 @@ pub struct Core {
     pub(super) gate: Option<Box<Gate>>,
     pub(super) key_watch: Option<KeyWatch>,
     pub(super) keyring_next: Option<Arc<Keyring>>,
+    pub(super) tickets: TicketDesk,
     pub(super) entropy: SmallRng,
     pub(super) timeouts: Timeouts,
     pub(super) clock: Clock,
@@ -147,6 +151,7 @@ impl Core {
             gate: Some(parts.gate),
             key_watch: parts.key_watch,
             keyring_next: None,
+            tickets: parts.tickets,
             entropy: parts.entropy,
             timeouts: parts.timeouts,
             clock,

@@ -99,6 +99,7 @@ impl Core {
                 self.pending.remove(key);
                 self.key_logged();
             }
+            Stage::Ticket => unreachable!("no shard answers for a desk"),
             Stage::Price { .. } => self.ask_with_price(key, outcome, shard, sequence),
         }
     }

@@ -9,6 +9,7 @@ use claw_common::id::ShardId;
 use claw_core::command::ReplyTo;
 
 use crate::ingest::auth::Keyring;
+use crate::ingest::tickets::{TicketAnswer, TicketQuestion};
 use crate::runtime::placement::CoreId;
 
 /// One thing sent from core to core.
@@ -31,6 +32,20 @@ pub enum Envelope {
         to: ShardId,
         /// The encoded `Message`.
         message: Box<[u8]>,
+    },
+    /// A question to the receiving core's desk of tickets.
+    TicketQuestion {
+        /// Who asks.
+        to: ReplyTo,
+        /// What.
+        question: Box<TicketQuestion>,
+    },
+    /// What a desk says.
+    TicketAnswer {
+        /// Who asked.
+        to: ReplyTo,
+        /// The answer.
+        answer: Box<TicketAnswer>,
     },
     /// The keys in force from here on.
     Keyring(Arc<Keyring>),

@@ -20,6 +20,7 @@ use crate::ingest::metrics::IngestMetrics;
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::render::{Renderer, ReplyContext};
 use crate::ingest::routes::{Match, Route, Routing, find_route};
+use crate::ingest::tickets::SocketTicket;
 use crate::ingest::{authorize, unrouted};
 
 use super::peer::Peer;
@@ -149,10 +150,10 @@ impl Gate {
         &mut self,
         out: &mut Vec<u8>,
         context: ReplyContext,
-        route: Route,
+        matched: &Match<'_>,
         shared: &Shared,
     ) {
-        let status = match route {
+        let status = match matched.route {
             Route::Health => self.renderer.health(out, context),
             Route::Ready => {
                 let why_not = (!shared.ready()).then_some("the node is starting or stopping");
@@ -163,7 +164,7 @@ impl Gate {
                 self.renderer.metrics(out, context, &ingest, &others)
             }
             Route::OpenApi => self.renderer.open_api(out, context),
-            _ => self.renderer.preflight(out, context),
+            _ => self.renderer.preflight(out, context, matched.parameters[0]),
         };
         self.metrics.answered(context.route, status);
     }
@@ -196,6 +197,17 @@ impl Gate {
             .renderer
             .outcome(out, context, outcome, &[position])
             .expect("encoded by a shard of this version");
+        self.metrics.answered(context.route, status);
+    }
+
+    /// Writes a ticket.
+    pub fn render_ticket(
+        &mut self,
+        out: &mut Vec<u8>,
+        context: ReplyContext,
+        ticket: SocketTicket,
+    ) {
+        let status = self.renderer.ticket(out, context, &ticket.to_text());
         self.metrics.answered(context.route, status);
     }
 

@@ -13,10 +13,11 @@ use claw_core::shard::Shard;
 use rand::RngCore as _;
 
 use crate::buffer::ReceivedBuffer;
-use crate::ingest::decode::{Input, Routed, Target, decode};
+use crate::ingest::decode::{Input, Routed, Target, decode, decode_ticket};
 use crate::ingest::http::{self, Event, Expiry, Flow, Ticket};
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::render::{Renderer, ReplyContext};
+use crate::ingest::routes::Route;
 use crate::ingest::tls::{Handshake, Received, SessionError};
 use crate::ring::ConnectionId;
 
@@ -194,7 +195,7 @@ impl Core {
         if !route.spec().signed() {
             let shared = Arc::clone(&self.shared);
             peer.answers.complete(ticket, &mut peer.send, |out| {
-                gate.answer_open(out, *context, route, &shared);
+                gate.answer_open(out, *context, &matched, &shared);
             });
             return Ok(());
         }
@@ -203,6 +204,10 @@ impl Core {
         let sender = Sender { key: caller.key, auth_mode: caller.auth_mode, evidence };
         let input = Input { request, matched, caller: &caller, schema, settings, now_ms };
         let asker = Asker { connection: peer.id, ticket, context: *context };
+        if route == Route::TicketCreate {
+            let wish = decode_ticket(&input, scratch)?;
+            return self.take_ticket((gate, peer), asker, wish);
+        }
         decode(&input, scratch, |routed| {
             // A token's session was counted at the gate.
             if caller.session.is_none()
@@ -277,7 +282,7 @@ impl Core {
     }
 
     /// Remembers who waits.
-    fn wait(&mut self, asker: Asker, stage: Stage) -> Result<SlabKey, Problem> {
+    pub(super) fn wait(&mut self, asker: Asker, stage: Stage) -> Result<SlabKey, Problem> {
         self.pending.insert(Pending { asker: Some(asker), stage }).map_err(|_full| {
             Self::count(&self.counters().overloaded_count, 1);
             let detail = "too many requests are under way; try again in a second";

@@ -35,4 +35,5 @@ pub mod work;
 
 mod deliver;
 mod intake;
+mod tickets;
 mod turn;

@@ -50,6 +50,8 @@ pub enum Stage {
     },
     /// It is a part of a list.
     Gather(Gather),
+    /// A desk of tickets has been asked.
+    Ticket,
     /// A key change is in the log.
     KeyChange,
 }

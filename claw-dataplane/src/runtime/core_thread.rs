@@ -20,6 +20,7 @@ use rand::rngs::SmallRng;
 use crate::buffer::{Arena, ArenaShape, ReceiveShape};
 use crate::config::Config;
 use crate::ingest::http::Timeouts;
+use crate::ingest::tickets::TicketDesk;
 use crate::log::{
     CommitStart, CommitTail, DeviceAddress, FileDeviceShape, FileStore, FlushMode, GroupCommit,
     SegmentSupply,
@@ -176,8 +177,7 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
         address,
         tls_address,
     };
-    let mut entropy = [0; 32];
-    getrandom::fill(&mut entropy).map_err(|error| format!("read randomness: {error}"))?;
+    let (entropy, ticket_key) = (random_bytes()?, random_bytes()?);
     let has_keys = seed.placement.core_of(KEY_SHARD) == seed.id;
     let store_dir = seed.config.store_dir.clone();
     let parts = CoreParts {
@@ -193,6 +193,7 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
         shared: seed.shared,
         gate: Box::new(Gate::new(&seed.config, seed.schema)),
         key_watch: has_keys.then(|| KeyWatch::new(store_dir)),
+        tickets: TicketDesk::new(seed.id.0, ticket_key),
         entropy: SmallRng::from_seed(entropy),
         timeouts: Timeouts {
             head_ms: seed.config.limits.header_timeout_ms,
@@ -202,6 +203,12 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
         in_flight_max: seed.config.limits.in_flight_max,
     };
     Ok((parts, started))
+}
+
+fn random_bytes() -> Result<[u8; 32], String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| format!("read randomness: {error}"))?;
+    Ok(bytes)
 }
 
 fn start_stream(seed: &CoreSeed, slots: Vec<crate::buffer::FreeSlot>) -> Result<Stream, String> {

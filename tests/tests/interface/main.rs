@@ -18,4 +18,6 @@ mod restarts;
 mod roles;
 mod schema;
 mod surface;
+mod tickets;
+mod tokens;
 mod world;

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use claw_common::id::shard_of_key;
-use claw_sdk::client::{Call, Client, Response};
+use claw_sdk::TokenClaims;
+use claw_sdk::client::{Call, Client, Response, now_s};
 use claw_tests::{Node, Store};
 use serde_json::{Value, json};
 
@@ -17,30 +18,48 @@ const LOOK_AGAIN: Duration = Duration::from_millis(7);
 #[derive(Debug)]
 pub(crate) struct Asker {
     client: Client,
+    /// `Bearer TOKEN`, where it asks with a token.
+    bearer: Option<String>,
 }
 
 impl Asker {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, bearer: None }
+    }
+
+    /// One who asks with a token of the shop's.
+    pub(crate) fn shopper(world: &World, session: &str, scope: &str) -> Self {
+        let client = Client::new(world.node.url(), None).expect("its own address");
+        let claims =
+            TokenClaims { audience: "store", session, scope, issued_s: now_s(), life_s: 3600 };
+        let token = world.store.signer("storefront").token(&claims).expect("a good token");
+        Self { client, bearer: Some(format!("Bearer {token}")) }
     }
 
     pub(crate) fn get(&mut self, target: &str) -> Response {
-        self.client.request("GET", target, b"").expect("the node answers")
+        self.request("GET", target, b"")
     }
 
     pub(crate) fn post(&mut self, target: &str, body: &Value) -> Response {
-        self.client.request("POST", target, &bytes(body)).expect("the node answers")
+        self.request("POST", target, &bytes(body))
     }
 
     pub(crate) fn put(&mut self, target: &str, body: &Value) -> Response {
-        self.client.request("PUT", target, &bytes(body)).expect("the node answers")
+        self.request("PUT", target, &bytes(body))
     }
 
     pub(crate) fn delete(&mut self, target: &str) -> Response {
-        self.client.request("DELETE", target, b"").expect("the node answers")
+        self.request("DELETE", target, b"")
+    }
+
+    fn request(&mut self, method: &str, target: &str, body: &[u8]) -> Response {
+        self.send(&Call { method, target, body, ..Call::default() })
     }
 
     pub(crate) fn send(&mut self, call: &Call<'_>) -> Response {
+        let bearer = self.bearer.as_deref().map(|bearer| ("Authorization", bearer));
+        let headers: Vec<_> = call.headers.iter().copied().chain(bearer).collect();
+        let call = &Call { headers: &headers, ..*call };
         self.client.send(call).expect("the node answers")
     }
 }

@@ -298,7 +298,9 @@ impl<'a> Decode<'a> for Missing {
 }
 
 impl Refusal<'_> {
-    /// Whether it says something of the moment only: never logged, never remembered.
+    /// Whether it leaves no trace: it says something of the moment only, or it would say no for
+    /// ever. A cart, hold or order that is not there for who asks never comes to be there, and
+    /// whoever tries ids must not fill the log.
     pub const fn is_momentary(&self) -> bool {
         matches!(
             self,
@@ -306,6 +308,7 @@ impl Refusal<'_> {
                 | Refusal::CapacityFull { .. }
                 | Refusal::StillDeciding
                 | Refusal::IdempotencyMismatch
+                | Refusal::NotFound(Missing::Cart | Missing::Hold | Missing::Order)
         )
     }
 }

@@ -240,7 +240,8 @@ pub enum Missing {
 }
 
 /// Why a command was refused, in order of precedence. "Remembered" refusals are events in the log;
-/// the first three are momentary and never remembered.
+/// the first three are momentary and never remembered, nor is what was asked of a cart, hold or
+/// order that is not there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Refusal<'a> {
     /// The de-duplication window is full: forgetting inside it would allow a second effect (503).

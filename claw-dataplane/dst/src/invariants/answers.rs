@@ -3,7 +3,7 @@
 //! A checkout is the exception that the interface makes: its repetition gives the same order as it
 //! is now.
 
-use claw_core::outcome::{Outcome, Refusal};
+use claw_core::outcome::{Missing, Outcome, Refusal};
 
 use crate::violation::{Checked, Violation, check};
 
@@ -20,7 +20,10 @@ pub(crate) fn momentary(outcome: &Outcome<'_>) -> bool {
     matches!(
         outcome,
         Outcome::Refused(
-            Refusal::WindowFull | Refusal::CapacityFull { .. } | Refusal::StillDeciding
+            Refusal::WindowFull
+                | Refusal::CapacityFull { .. }
+                | Refusal::StillDeciding
+                | Refusal::NotFound(Missing::Cart | Missing::Hold | Missing::Order)
         )
     )
 }

@@ -4,6 +4,8 @@
 //! RFC 8941 serialises it: one space between components, none around semicolons. Components with
 //! parameters are refused. Nothing is allocated.
 
+/// Most labels one request may carry.
+pub const LABELS_MAX: usize = 8;
 /// Most components one signature may cover.
 pub const COMPONENTS_MAX: usize = 32;
 
@@ -61,9 +63,11 @@ pub fn parse_signature_input<'a>(rest: &mut &'a str) -> Option<SignatureInput<'a
     Some(input)
 }
 
-/// The base64 text of `label` in `Signature`.
+/// The base64 text of `label` in `Signature`; none when the label comes twice, since readers differ
+/// in which of the two counts.
 pub fn find_signature<'a>(field: &'a str, label: &str) -> Option<&'a str> {
     let mut rest = field;
+    let mut found = None;
     while !rest.is_empty() {
         let name = take_key(&mut rest)?;
         take(&mut rest, "=:")?;
@@ -72,10 +76,10 @@ pub fn find_signature<'a>(field: &'a str, label: &str) -> Option<&'a str> {
         rest = &rest[end + 1..];
         take_separator(&mut rest)?;
         if name == label {
-            return Some(value);
+            put_once(&mut found, value)?;
         }
     }
-    None
+    found
 }
 
 fn take(rest: &mut &str, expected: &str) -> Option<()> {
@@ -188,7 +192,7 @@ mod tests {
         ] {
             assert_eq!(parse_signature_input(&mut &*bad), None, "{bad}");
         }
-        for bad in ["a", "a=:", "a=:A", "a=AA", "a=:A:,", "a=:A: b=:B:"] {
+        for bad in ["a", "a=:", "a=:A", "a=AA", "a=:A:,", "a=:A: b=:B:", "a=:A:, b=:B:, a=:A:"] {
             assert_eq!(find_signature(bad, "a"), None, "{bad}");
         }
     }

@@ -19,7 +19,9 @@ use claw_sdk::signature::{base, digest};
 use ed25519_dalek::{Signature, Verifier as _};
 use hmac::Mac as _;
 
-use super::fields::{COMPONENTS_MAX, SignatureInput, find_signature, parse_signature_input};
+use super::fields::{
+    COMPONENTS_MAX, LABELS_MAX, SignatureInput, find_signature, parse_signature_input,
+};
 use super::keyring::{Check, Key, Keyring};
 use super::token::TokenVerifier;
 use crate::ingest::http::Request;
@@ -240,25 +242,38 @@ fn bad(detail: impl Into<String>) -> Problem {
     Problem::new(ProblemKind::BadSignature, detail)
 }
 
-/// The first label whose key is registered.
+/// The first label whose key is registered. All are read: one that comes twice is two signatures,
+/// of which the next reader may take the other.
 fn choose_label<'a, 'k>(
     inputs: &'a str,
     keyring: &'k Keyring,
 ) -> Result<(SignatureInput<'a>, &'k Key), Problem> {
     let mut rest = inputs;
-    let mut unknown = None;
+    let (mut chosen, mut unknown) = (None, None);
+    let (mut labels, mut count) = ([""; LABELS_MAX], 0);
     while !rest.is_empty() {
         let input = parse_signature_input(&mut rest)
             .ok_or_else(|| bad("Signature-Input is not written as RFC 8941 serialises it"))?;
+        if labels[..count].contains(&input.label) || count == LABELS_MAX {
+            return Err(bad(format!("a label comes twice, or there are more than {LABELS_MAX}")));
+        }
+        labels[count] = input.label;
+        count += 1;
+        if chosen.is_some() {
+            continue;
+        }
         let Some(keyid) = input.keyid else { return Err(bad("the signature names no keyid")) };
         match keyring.find(keyid) {
             Some(key) if key.revoked => {
                 let detail = format!("the key {keyid} was revoked");
                 return Err(Problem::new(ProblemKind::RevokedKey, detail));
             }
-            Some(key) => return Ok((input, key)),
+            Some(key) => chosen = Some((input, key)),
             None => unknown = unknown.or(Some(keyid)),
         }
+    }
+    if let Some(chosen) = chosen {
+        return Ok(chosen);
     }
     let detail = format!("no key is registered as {:?}", unknown.unwrap_or_default());
     Err(Problem::new(ProblemKind::UnknownKey, detail))

@@ -214,7 +214,7 @@ pub(super) fn check_session(session: &str) -> Result<Session, Fault> {
     })
 }
 
-fn unknown(suggestion: Option<String>) -> Fault {
+pub(super) fn unknown(suggestion: Option<String>) -> Fault {
     Fault::Violation(Violation {
         path: String::new(),
         reason: "is not a member of this request".to_owned(),

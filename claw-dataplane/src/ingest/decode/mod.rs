@@ -5,7 +5,7 @@
 //! borrows from the request and the scratch, so it is handed to a closure and lives no longer.
 //!
 //! [`headers`] reads fields and queries, [`json`] the document, `catalogue`, `shopping` and
-//! `events` turn bodies into commands.
+//! `events` turn bodies into commands. `tickets` reads what is no command: no shard decides it.
 
 mod body;
 mod catalogue;
@@ -13,9 +13,12 @@ mod events;
 pub mod headers;
 pub mod json;
 mod shopping;
+mod tickets;
 
 #[cfg(test)]
 mod tests;
+
+pub use tickets::{TicketWish, decode_ticket};
 
 use claw_common::id::{Id, Position, Session, ShardId, shard_of_key};
 use claw_common::time::UnixMs;
@@ -142,6 +145,7 @@ pub fn decode<R>(
         | Route::OrderCancel
         | Route::OrderShip
         | Route::OrderRefund => by_id(input, then),
+        Route::TicketCreate => unreachable!("tickets are no commands, see decode_ticket"),
         Route::Health | Route::Ready | Route::Metrics | Route::OpenApi | Route::Preflight => {
             unreachable!("unsigned routes are answered before decoding")
         }

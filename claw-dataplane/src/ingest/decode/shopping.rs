@@ -260,7 +260,7 @@ fn session_of<'a>(input: &Input<'a>) -> Option<&'a str> {
 }
 
 /// A shopper's token speaks for one session.
-fn own_session(input: &Input<'_>, session: &str) -> Result<(), Problem> {
+pub(super) fn own_session(input: &Input<'_>, session: &str) -> Result<(), Problem> {
     match session_of(input) {
         Some(own) if own != session => {
             let detail = "a shopper's token speaks for its own session only";

@@ -68,8 +68,8 @@ enum Extra<'a> {
     Challenge(Challenge<'a>),
     /// `Allow`, for a path.
     Allow(&'a str),
-    /// What a browser may do.
-    Preflight,
+    /// What a browser may do with a path.
+    Preflight(&'a str),
 }
 
 /// What would be let in (RFC 9421 has no scheme of its own; RFC 6750, section 3).
@@ -152,6 +152,16 @@ impl Renderer {
         let head = Head { retry_after_s, extra, ..Head::plain(status, PROBLEM_JSON) };
         self.finish(out, context, &head);
         status
+    }
+
+    /// Appends a ticket.
+    pub fn ticket(&mut self, out: &mut Vec<u8>, context: ReplyContext, text: &str) -> u16 {
+        self.body.clear();
+        for part in ["{\"ticket\":\"", text, "\"}"] {
+            self.body.extend_from_slice(part.as_bytes());
+        }
+        self.finish(out, context, &Head::plain(201, JSON));
+        201
     }
 
     /// Appends `100 Continue`.
@@ -250,15 +260,20 @@ impl Renderer {
         out.extend_from_slice(&self.body);
     }
 
+    /// Who may read the answer. Only named origins, never credentials of a browser's own: a token
+    /// travels in a header that a page must set itself. Where any origin may ask, every answer says
+    /// that it differs by origin, also to those who may not: caches keep them apart.
     fn write_origin(&self, out: &mut Vec<u8>, context: ReplyContext) {
+        if !self.origins.is_empty() {
+            out.extend_from_slice(b"\r\nVary: Origin");
+        }
         let Some(origin) = context.origin.and_then(|n| self.origins.get(usize::from(n))) else {
             return;
         };
         out.extend_from_slice(b"\r\nAccess-Control-Allow-Origin: ");
         out.extend_from_slice(origin.as_bytes());
         out.extend_from_slice(
-            b"\r\nAccess-Control-Expose-Headers: Claw-Position, ETag, Location, Retry-After\
-              \r\nVary: Origin",
+            b"\r\nAccess-Control-Expose-Headers: Claw-Position, ETag, Location, Retry-After",
         );
     }
 }
@@ -292,20 +307,25 @@ fn write_extra(out: &mut Vec<u8>, extra: Extra<'_>) {
             out.extend_from_slice(&id.to_text());
         }
         Extra::Challenge(challenge) => write_challenge(out, challenge),
-        Extra::Allow(path) => {
-            out.extend_from_slice(b"\r\nAllow: OPTIONS");
-            for method in super::routes::methods_of(path) {
-                out.extend_from_slice(b", ");
-                out.extend_from_slice(method.as_bytes());
-            }
+        Extra::Allow(path) => write_methods(out, b"\r\nAllow: OPTIONS", path),
+        Extra::Preflight(path) => {
+            write_methods(out, b"\r\nAllow: OPTIONS", path);
+            write_methods(out, b"\r\nAccess-Control-Allow-Methods: OPTIONS", path);
+            out.extend_from_slice(
+                b"\r\nAccess-Control-Allow-Headers: Authorization, Claw-After, Content-Digest, \
+                  Content-Type, Idempotency-Key, If-Match, Prefer, Signature, Signature-Input\
+                  \r\nAccess-Control-Max-Age: 600",
+            );
         }
-        Extra::Preflight => out.extend_from_slice(
-            b"\r\nAllow: GET, POST, PUT, DELETE, OPTIONS\
-              \r\nAccess-Control-Allow-Methods: GET, POST, PUT, DELETE\
-              \r\nAccess-Control-Allow-Headers: Authorization, Claw-After, Content-Digest, \
-              Content-Type, Idempotency-Key, If-Match, Prefer, Signature, Signature-Input\
-              \r\nAccess-Control-Max-Age: 600",
-        ),
+    }
+}
+
+/// A line that names the methods of a path, from the table of routes.
+fn write_methods(out: &mut Vec<u8>, start: &[u8], path: &str) {
+    out.extend_from_slice(start);
+    for method in super::routes::methods_of(path) {
+        out.extend_from_slice(b", ");
+        out.extend_from_slice(method.as_bytes());
     }
 }
 

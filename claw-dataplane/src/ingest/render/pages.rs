@@ -51,10 +51,15 @@ impl Renderer {
         self.page(out, context, JSON, text.as_bytes())
     }
 
-    /// Answers `OPTIONS` of any path.
-    pub fn preflight(&mut self, out: &mut Vec<u8>, context: ReplyContext) -> u16 {
+    /// Answers `OPTIONS` of any path: its methods, and to a page of one of the store's origins what
+    /// it may send.
+    pub fn preflight(&mut self, out: &mut Vec<u8>, context: ReplyContext, path: &str) -> u16 {
         self.body.clear();
-        let head = Head { extra: Extra::Preflight, ..Head::plain(204, JSON) };
+        let extra = match context.origin {
+            Some(_) => Extra::Preflight(path),
+            None => Extra::Allow(path),
+        };
+        let head = Head { extra, ..Head::plain(204, JSON) };
         self.finish(out, context, &head);
         204
     }

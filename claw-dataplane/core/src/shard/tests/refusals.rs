@@ -109,8 +109,13 @@ fn what_is_not_there_is_not_found_and_another_session_sees_nothing() {
         (Command::AdvanceOrder { order: ABSENT, session: None, step }, Missing::Order),
     ];
     for (command, missing) in rows {
+        let count = world.logs[0].records.len();
         let answer = world.ask(SHARD, command).unwrap();
         assert_eq!(refused(&answer), Refusal::NotFound(missing), "{command:?}");
+        // Ids that somebody tries leave no trace, whether or not they are another's.
+        let logged = world.logs[0].records.len() - count;
+        let remembered = missing == Missing::Product && !command.reads_only();
+        assert_eq!(logged, usize::from(remembered), "{command:?}");
     }
 }
 
