@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use claw_common::checksum::Digest;
 use claw_common::id::Id;
+use claw_common::time::UnixMs;
 use claw_core::log::{CutBlock, StoreShape, StreamTail};
 use claw_core::shard::Shard;
 
@@ -22,6 +23,8 @@ use super::rebuild::Rebuilt;
 
 /// A start waits this long at most for the clock to reach the log's last time.
 const CLOCK_WAIT_MS_MAX: u64 = 60_000;
+/// Between two looks at a clock that is waited for.
+const CLOCK_LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a start found and chose, to be shown.
 #[derive(Clone, Debug)]
@@ -78,7 +81,7 @@ pub fn open(
     let cores_count = u16::try_from(placement.cores_count()).expect("at most CORES_MAX");
     let mut rebuilt = Rebuilt::new(config, schema_hash);
     let recovered = recover(&paths, cores_count, &mut rebuilt, &mut tell_progress())?;
-    wait_for_clock(recovered.last_hlc.unix_ms())?;
+    wait_for_clock(recovered.last_hlc.unix_ms(), read_utc_ms, std::thread::sleep)?;
     Ok(Opened { store, paths, probe, recovered, rebuilt })
 }
 
@@ -161,9 +164,13 @@ fn describe_cut(cut: &CutBlock) -> String {
 }
 
 /// Holds that fell due while we were away expire in order afterwards: time must not go back.
-fn wait_for_clock(last_ms: u64) -> Result<(), BootError> {
+fn wait_for_clock(
+    last_ms: UnixMs,
+    mut now_ms: impl FnMut() -> UnixMs,
+    mut pause: impl FnMut(Duration),
+) -> Result<(), BootError> {
     loop {
-        let behind_ms = last_ms.saturating_sub(read_utc_ms());
+        let behind_ms = last_ms.saturating_sub(now_ms());
         if behind_ms == 0 {
             return Ok(());
         }
@@ -171,6 +178,40 @@ fn wait_for_clock(last_ms: u64) -> Result<(), BootError> {
             return Err(BootError::ClockBehind { behind_ms });
         }
         log::info!("waiting {behind_ms} ms for the clock to reach the log's last event");
-        std::thread::sleep(Duration::from_millis(behind_ms.min(100)));
+        pause(Duration::from_millis(behind_ms).min(CLOCK_LOOK_AGAIN));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use super::{BootError, wait_for_clock};
+
+    /// Starts with the log's last time at `last_ms`; gives when it went on.
+    fn start_at(now_ms: u64, last_ms: u64) -> Result<u64, BootError> {
+        let now_ms = Cell::new(now_ms);
+        let pause = |time: Duration| {
+            now_ms.set(now_ms.get() + u64::try_from(time.as_millis()).unwrap());
+        };
+        wait_for_clock(last_ms, || now_ms.get(), pause).map(|()| now_ms.get())
+    }
+
+    #[test]
+    fn start_waits_until_time_has_reached_the_log_and_not_longer() {
+        assert_eq!(start_at(1_000_000, 999_999).unwrap(), 1_000_000);
+        assert_eq!(start_at(1_000_000, 1_000_000).unwrap(), 1_000_000);
+        assert_eq!(start_at(1_000_000, 1_000_250).unwrap(), 1_000_250);
+        assert_eq!(start_at(1_000_000, 1_060_000).unwrap(), 1_060_000);
+    }
+
+    #[test]
+    fn clock_that_was_set_back_by_more_than_a_minute_is_no_start() {
+        let refused = start_at(1_000_000, 1_060_001);
+        assert!(
+            matches!(refused, Err(BootError::ClockBehind { behind_ms: 60_001 })),
+            "{refused:?}"
+        );
     }
 }
