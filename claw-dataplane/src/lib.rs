@@ -1,6 +1,7 @@
 //! The shell around `claw-core`, and the `claw` command.
 //!
-//! Dependencies point one way: `cli > runtime > node > {ingest, log} > ring > buffer > claw-core`.
+//! Dependencies point one way:
+//! `cli > runtime > node > {ingest, log, subjects} > ring > buffer > claw-core`.
 //! Architecture invariant: the subsystems in braces never import each other; they meet in `node`.
 
 pub mod buffer;
@@ -13,3 +14,4 @@ pub mod node;
 pub mod ring;
 pub mod runtime;
 pub mod simulate;
+pub mod subjects;

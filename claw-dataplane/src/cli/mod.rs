@@ -11,6 +11,8 @@
 pub mod audit;
 mod certificate;
 pub mod doctor;
+pub mod export;
+pub mod forget;
 pub mod init;
 pub mod keys;
 pub mod log;
@@ -19,6 +21,7 @@ mod output;
 pub mod schema;
 pub mod sign;
 pub mod simulate;
+mod subject;
 mod templates;
 pub mod token;
 
@@ -44,6 +47,8 @@ struct Cli {
 enum Verb {
     Audit(audit::AuditArgs),
     Doctor(doctor::DoctorArgs),
+    Export(export::ExportArgs),
+    Forget(forget::ForgetArgs),
     Init(init::InitArgs),
     Keys(keys::KeysArgs),
     Log(log::LogArgs),
@@ -62,6 +67,8 @@ pub fn main() -> ExitCode {
     let outcome = match verb {
         Verb::Audit(args) => audit::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
+        Verb::Export(args) => export::run(&args),
+        Verb::Forget(args) => forget::run(&args),
         Verb::Init(args) => init::run(args),
         Verb::Keys(args) => keys::run(args),
         Verb::Log(args) => log::run(args),

@@ -30,6 +30,7 @@ use super::peer::Peers;
 use super::pending::PendingRequests;
 use super::shared::Shared;
 use super::stream::Stream;
+use super::subjects::SubjectWatch;
 use super::work::Work;
 
 /// What can end a core: the node stops with it.
@@ -72,6 +73,8 @@ pub struct CoreParts {
     pub key_watch: Option<KeyWatch>,
     /// Its tickets.
     pub tickets: TicketDesk,
+    /// Follows changes of the keys of subjects.
+    pub subject_watch: SubjectWatch,
     /// Fresh randomness for ids.
     pub entropy: SmallRng,
     /// How long requests and idle connections are waited for.
@@ -100,6 +103,7 @@ pub struct Core {
     /// Taken out while it is used beside the core.
     pub(super) gate: Option<Box<Gate>>,
     pub(super) key_watch: Option<KeyWatch>,
+    pub(super) subject_watch: SubjectWatch,
     pub(super) keyring_next: Option<Arc<Keyring>>,
     pub(super) tickets: TicketDesk,
     pub(super) entropy: SmallRng,
@@ -150,6 +154,7 @@ impl Core {
             shared: parts.shared,
             gate: Some(parts.gate),
             key_watch: parts.key_watch,
+            subject_watch: parts.subject_watch,
             keyring_next: None,
             tickets: parts.tickets,
             entropy: parts.entropy,

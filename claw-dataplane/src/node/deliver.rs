@@ -100,6 +100,11 @@ impl Core {
                 self.key_logged();
             }
             Stage::Ticket => unreachable!("no shard answers for a desk"),
+            Stage::Forget => {
+                self.pending.remove(key);
+                let told = Outcome::decode(&mut Reader::new(outcome));
+                self.forgotten_told(matches!(told, Ok(Outcome::SubjectForgotten)));
+            }
             Stage::Price { .. } => self.ask_with_price(key, outcome, shard, sequence),
         }
     }

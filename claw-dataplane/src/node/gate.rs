@@ -22,6 +22,7 @@ use crate::ingest::render::{Renderer, ReplyContext};
 use crate::ingest::routes::{Match, Route, Routing, find_route};
 use crate::ingest::tickets::SocketTicket;
 use crate::ingest::{authorize, unrouted};
+use crate::subjects::{Sealer, SubjectKeys};
 
 use super::peer::Peer;
 use super::shared::Shared;
@@ -37,6 +38,7 @@ pub struct Gate {
     scratch: Scratch,
     schema: Arc<CompiledSchema>,
     settings: Settings,
+    sealer: Sealer,
     /// Whether counters are served.
     metrics_served: bool,
     limits: Limits,
@@ -59,15 +61,22 @@ pub struct Admitted<'a> {
     pub scratch: &'a mut Scratch,
     /// How often sessions may ask.
     pub limits: &'a mut Limits,
+    /// Seals what is personal.
+    pub sealer: &'a mut Sealer,
 }
 
 impl Gate {
     /// A gate that lets nobody in until it has keys.
-    pub fn new(config: &Config, schema: Arc<CompiledSchema>) -> Self {
+    pub fn new(
+        config: &Config,
+        schema: Arc<CompiledSchema>,
+        subject_keys: Arc<SubjectKeys>,
+    ) -> Self {
         Self {
             keyring: None,
             verifier: Verifier::new(&config.store.name),
             scratch: Scratch::default(),
+            sealer: Sealer::new(subject_keys, Arc::clone(&schema)),
             schema,
             settings: Settings {
                 shards_count: config.store.shards,
@@ -85,6 +94,11 @@ impl Gate {
     pub fn use_keyring(&mut self, keyring: Arc<Keyring>) -> bool {
         self.verifier.forget_tokens();
         self.keyring.replace(keyring).is_none()
+    }
+
+    /// Seals with these keys from now on.
+    pub fn use_subject_keys(&mut self, keys: Arc<SubjectKeys>) {
+        self.sealer.use_keys(keys);
     }
 
     /// The counters so far.
@@ -142,6 +156,7 @@ impl Gate {
             settings: &self.settings,
             scratch: &mut self.scratch,
             limits: &mut self.limits,
+            sealer: &mut self.sealer,
         })
     }
 

@@ -20,6 +20,7 @@ use crate::ingest::render::{Renderer, ReplyContext};
 use crate::ingest::routes::Route;
 use crate::ingest::tls::{Handshake, Received, SessionError};
 use crate::ring::ConnectionId;
+use crate::subjects::{Carried, SealError};
 
 use super::core::{Core, CoreError};
 use super::deliver::encode_request;
@@ -199,7 +200,7 @@ impl Core {
             });
             return Ok(());
         }
-        let Admitted { caller, evidence, schema, settings, scratch, limits } =
+        let Admitted { caller, evidence, schema, settings, scratch, limits, sealer } =
             gate.admit(request, route, now_ms)?;
         let sender = Sender { key: caller.key, auth_mode: caller.auth_mode, evidence };
         let input = Input { request, matched, caller: &caller, schema, settings, now_ms };
@@ -215,7 +216,12 @@ impl Core {
             {
                 limits.admit_session(session, now_ms * 1_000)?;
             }
-            self.dispatch(routed, sender, asker)
+            let Routed { command, extra, identity, .. } = *routed;
+            let carried = Carried { command, extra, identity, evidence: sender.evidence };
+            let Carried { command, extra, identity, evidence } =
+                sealer.seal(carried).map_err(unsealed)?;
+            let sender = Sender { evidence, ..sender };
+            self.dispatch(&Routed { command, identity, extra, ..*routed }, sender, asker)
         })?
     }
 
@@ -327,6 +333,12 @@ impl Core {
             Err(failure) => self.failure = Some(failure),
         }
     }
+}
+
+/// What cannot be sealed is not taken.
+fn unsealed(error: SealError) -> Problem {
+    let detail = format!("personal members cannot be sealed: {error}");
+    Problem::new(ProblemKind::CapacityFull, detail)
 }
 
 /// The shopper a command is for, where it names one.

@@ -54,6 +54,8 @@ pub enum Stage {
     Ticket,
     /// A key change is in the log.
     KeyChange,
+    /// That a subject was forgotten is in the log.
+    Forget,
 }
 
 /// A list being gathered.

@@ -6,11 +6,12 @@
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use claw_common::id::ShardId;
 
 use crate::ingest::metrics::IngestMetrics;
+use crate::subjects::SubjectKeys;
 
 /// See the module.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ pub struct Shared {
     hashes: Vec<Mutex<Option<LiveHash>>>,
     /// Each core's counters of ingest, as of its last second.
     ingest: Vec<Mutex<IngestMetrics>>,
+    /// Raised with each change of the keys of subjects.
+    subjects_revision: AtomicU64,
+    /// Those keys, once they changed.
+    subjects: Mutex<Option<Arc<SubjectKeys>>>,
 }
 
 /// The hash of a live shard's state, to be compared with a replay's.
@@ -70,6 +75,8 @@ impl Shared {
             hashes_asked: AtomicU64::new(0),
             hashes: (0..shards_count).map(|_| Mutex::default()).collect(),
             ingest: (0..cores_count).map(|_| Mutex::default()).collect(),
+            subjects_revision: AtomicU64::new(0),
+            subjects: Mutex::default(),
         }
     }
 
@@ -130,6 +137,22 @@ impl Shared {
             place.lock().unwrap_or_else(PoisonError::into_inner).take()
         };
         self.hashes.iter().map(take).collect()
+    }
+
+    /// Gives every core new keys of subjects.
+    pub fn publish_subjects(&self, keys: Arc<SubjectKeys>) {
+        *self.subjects.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys);
+        self.subjects_revision.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often those keys changed.
+    pub fn subjects_revision(&self) -> u64 {
+        self.subjects_revision.load(Ordering::Acquire)
+    }
+
+    /// The keys of subjects as they changed last.
+    pub fn subjects(&self) -> Option<Arc<SubjectKeys>> {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Publishes a core's counters of ingest; about once a second.

@@ -47,6 +47,7 @@ impl Core {
     pub async fn run(mut self, mut host: GlommioHost) -> Result<(), CoreError> {
         self.resume()?;
         self.recall_keys();
+        self.recall_forgotten();
         self.watch_keys();
         loop {
             if self.has_work() {
@@ -317,6 +318,7 @@ impl Core {
         }
         self.overdue = overdue;
         self.give_hashes();
+        self.follow_subjects();
         self.idle_turns = self.idle_turns.saturating_add(1);
         if self.idle_turns >= IDLE_HEARTBEATS_BEFORE_MARK {
             let stamp = self.next_stamp();
@@ -327,6 +329,7 @@ impl Core {
                 log::error!("system clock is {by_ms} ms off ours: no hold expires until it agrees");
             }
             self.watch_keys();
+            self.log_forgotten();
             let gate = self.gate.as_ref().expect("not in use between steps");
             self.shared.publish_ingest(self.id.index(), gate.metrics());
         }

@@ -20,13 +20,15 @@ use crate::node::core::CoreError;
 use crate::node::keys;
 use crate::node::shared::Shared;
 use crate::ring::{ListenShape, RingWaker, listen};
+use crate::subjects::SubjectKeys;
+use crate::subjects::file::{self, Origin};
 
 use super::core_thread::{CoreSeed, Started, spawn_core};
 use super::error::{BootError, chain};
 use super::fatal::{FatalReason, fatal};
 use super::housekeeping::{Housekeeping, HousekeepingSeed};
 use super::mesh;
-use super::open::{Summary, open};
+use super::open::{Opened, Summary, open};
 use super::placement::{Placement, cpus_allowed};
 use super::signals;
 
@@ -59,6 +61,7 @@ impl Node {
         let (config, _reserved) = &reserve_ports(config)?;
         let schema = Arc::new(schema);
         let mut opened = open(config, schema.hash(), &placement)?;
+        let subject_keys = Arc::new(open_subject_keys(config, &opened)?);
         let shared = Arc::new(Shared::new(placement.cores_count(), config.store.shards));
         for (shard, tail) in (0..).map(ShardId).zip(&opened.recovered.shards) {
             shared.publish(shard, tail.sequence);
@@ -92,6 +95,7 @@ impl Node {
                 mesh: endpoints.next().expect("one endpoint a core"),
                 certificates: certificate.as_ref().map(CertificateWatch::certificates),
                 shared: Arc::clone(&shared),
+                subject_keys: Arc::clone(&subject_keys),
                 spare_cpus: spare_cpus.clone(),
             });
         }
@@ -200,6 +204,22 @@ impl Node {
             }
         }
     }
+}
+
+/// The keys that personal data is sealed with: durable before anything is taken.
+fn open_subject_keys(config: &Config, opened: &Opened) -> Result<SubjectKeys, BootError> {
+    let (keys, origin) = file::load_or_create(&config.store_dir, config.store.id.0)?;
+    let known = u64::try_from(keys.forgotten().len()).expect("a count of memory");
+    let missing = opened.rebuilt.forgotten_count().saturating_sub(known);
+    if missing > 0 {
+        return Err(BootError::SubjectsOlder { missing });
+    }
+    if origin == Origin::Created && opened.recovered.records_count > 0 {
+        log::warn!(
+            "subjects/keys was not there and is new: personal data sealed before cannot be opened"
+        );
+    }
+    Ok(keys)
 }
 
 fn core_reason(ended: std::thread::Result<Result<(), CoreError>>) -> FatalReason {

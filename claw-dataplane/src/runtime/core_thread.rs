@@ -33,10 +33,12 @@ use crate::node::keys::{KEY_SHARD, KeyWatch};
 use crate::node::lane::{Lane, LaneStart};
 use crate::node::shared::Shared;
 use crate::node::stream::{Stream, StreamStart};
+use crate::node::subjects::SubjectWatch;
 use crate::ring::{
     CoreRing, GlommioHost, GlommioHostShape, ListenShape, ListenerId, RingAddress, RingShape,
     RingWaker, backlog_count_max, listen,
 };
+use crate::subjects::SubjectKeys;
 
 use super::error::chain;
 use super::mesh::Endpoint;
@@ -77,6 +79,8 @@ pub struct CoreSeed {
     pub shared: Arc<Shared>,
     /// Where the certificate in force is, when TLS is served.
     pub certificates: Option<Arc<Certificates>>,
+    /// Keys of subjects.
+    pub subject_keys: Arc<SubjectKeys>,
     /// CPUs that no core has.
     pub spare_cpus: Vec<usize>,
 }
@@ -191,9 +195,10 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
         mesh: seed.mesh,
         addresses: Arc::from(Vec::new()),
         shared: seed.shared,
-        gate: Box::new(Gate::new(&seed.config, seed.schema)),
+        gate: Box::new(Gate::new(&seed.config, seed.schema, Arc::clone(&seed.subject_keys))),
         key_watch: has_keys.then(|| KeyWatch::new(store_dir)),
         tickets: TicketDesk::new(seed.id.0, ticket_key),
+        subject_watch: SubjectWatch::new(seed.subject_keys),
         entropy: SmallRng::from_seed(entropy),
         timeouts: Timeouts {
             head_ms: seed.config.limits.header_timeout_ms,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use claw_common::id::Id;
 
 use crate::node::{certificate, keys};
+use crate::subjects::SubjectFileError;
 
 use super::rebuild::RebuildError;
 
@@ -61,6 +62,18 @@ pub enum BootError {
         address: SocketAddr,
         /// Why.
         reason: String,
+    },
+    /// The key file of subjects.
+    #[error("{0}")]
+    Subjects(#[from] SubjectFileError),
+    /// The key file would bring back what was forgotten.
+    #[error(
+        "subjects/keys is older than the log: {missing} subjects forgotten since could be read \
+         again; run `claw forget --again`, then start"
+    )]
+    SubjectsOlder {
+        /// How many.
+        missing: u64,
     },
     /// The log is not of this store.
     #[error(

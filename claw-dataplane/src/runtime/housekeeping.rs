@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use claw_common::checksum::Digest;
 use claw_common::id::ShardId;
@@ -24,6 +24,7 @@ use crate::log::{
 };
 
 use crate::node::shared::Shared;
+use crate::subjects::file;
 
 use super::error::{BootError, chain};
 use super::fatal::{FatalReason, fatal};
@@ -34,6 +35,9 @@ use super::rebuild::{RebuildError, Rebuilt};
 const SEGMENTS_AHEAD: usize = 2;
 /// How often the supply is looked at. A core that writes 2 GB/s fills a 64 MiB segment in 30 ms.
 const SUPPLY_INTERVAL: Duration = Duration::from_millis(10);
+/// How often the key file of subjects is looked at: a forgotten subject's key is gone from the
+/// node's memory so soon.
+const SUBJECTS_INTERVAL: Duration = Duration::from_millis(500);
 /// Cores give their hashes within a heartbeat (5 ms); whoever is later is not compared.
 const HASHES_WAIT: Duration = Duration::from_millis(50);
 
@@ -108,6 +112,8 @@ struct Keeper {
     config: Config,
     schema_hash: Digest,
     shared: Arc<Shared>,
+    /// When the key file of subjects was changed last, as far as is known.
+    subjects_modified: Option<SystemTime>,
 }
 
 impl Keeper {
@@ -129,6 +135,7 @@ impl Keeper {
             },
             snapshot_interval: Duration::from_secs(seed.config.log.snapshot_interval_s),
             streams,
+            subjects_modified: None,
             config: seed.config,
             schema_hash: seed.schema_hash,
             shared: seed.shared,
@@ -136,10 +143,14 @@ impl Keeper {
     }
 
     fn run(mut self, stopped: &Receiver<()>) {
-        let mut last_snapshot = Instant::now();
+        let (mut last_snapshot, mut last_look) = (Instant::now(), Instant::now());
         while matches!(stopped.recv_timeout(SUPPLY_INTERVAL), Err(RecvTimeoutError::Timeout)) {
             if let Err(error) = self.fill() {
                 fatal(&FatalReason::LogDevice(chain(&error)));
+            }
+            if last_look.elapsed() >= SUBJECTS_INTERVAL {
+                self.watch_subjects();
+                last_look = Instant::now();
             }
             if last_snapshot.elapsed() >= self.snapshot_interval {
                 match self.snapshot() {
@@ -149,6 +160,23 @@ impl Keeper {
                 }
                 last_snapshot = Instant::now();
             }
+        }
+    }
+
+    /// Gives the cores the keys of subjects when their file changed. One that cannot be read leaves
+    /// the keys before in force, and is looked at again.
+    fn watch_subjects(&mut self) {
+        let modified = file::modified(&self.config.store_dir);
+        if modified == self.subjects_modified {
+            return;
+        }
+        match file::load(&self.config.store_dir, self.config.store.id.0) {
+            Ok(Some(keys)) => {
+                self.subjects_modified = modified;
+                self.shared.publish_subjects(Arc::new(keys));
+            }
+            Ok(None) => log::error!("subjects/keys is gone: put it back, the node goes on without"),
+            Err(error) => log::error!("keys of subjects not taken over: {}", chain(&error)),
         }
     }
 

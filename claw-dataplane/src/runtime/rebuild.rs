@@ -66,6 +66,11 @@ impl Rebuilt {
         self.shards[usize::from(shard.0)].as_ref().expect("taken only at the end")
     }
 
+    /// How many forgotten subjects the log tells of.
+    pub fn forgotten_count(&self) -> u64 {
+        self.shard(ShardId(0)).forgotten_count()
+    }
+
     /// How many.
     pub fn shards_count(&self) -> u16 {
         u16::try_from(self.shards.len()).expect("at most SHARDS_MAX")

@@ -13,6 +13,7 @@ mod events;
 mod holds;
 mod idempotency;
 mod orders;
+mod personal;
 mod positions;
 mod restarts;
 mod roles;

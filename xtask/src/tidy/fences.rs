@@ -20,6 +20,7 @@ const SUBSYSTEMS: &[&str] = &[
     "ingest",
     "log",
     "sessions",
+    "subjects",
     "telemetry",
     "vault",
 ];

@@ -162,6 +162,17 @@ impl Encode for Command<'_> {
                 writer.u16(version);
                 writer.large(members.as_bytes());
             }
+            Command::ChangeKey { .. } | Command::ForgetSubject { .. } => {
+                self.encode_node_own(writer);
+            }
+        }
+    }
+}
+
+impl Command<'_> {
+    /// What the node asks of itself.
+    fn encode_node_own(&self, writer: &mut Writer<'_>) {
+        match *self {
             Command::ChangeKey { number, name, role, algorithm, public, revoked } => {
                 writer.u32(number);
                 writer.text(name);
@@ -170,11 +181,16 @@ impl Encode for Command<'_> {
                 writer.raw(&public);
                 writer.u8(u8::from(revoked));
             }
+            Command::ForgetSubject { number, subject, at_ms, by } => {
+                writer.u64(number);
+                writer.raw(&subject);
+                writer.u64(at_ms);
+                writer.text(by);
+            }
+            _ => {}
         }
     }
-}
 
-impl Command<'_> {
     const fn code(&self) -> u8 {
         match self {
             Command::PutProduct { .. } => 1,
@@ -196,6 +212,7 @@ impl Command<'_> {
             Command::AdvanceOrder { .. } => 17,
             Command::ChangeKey { .. } => 18,
             Command::RecordEvent { .. } => 19,
+            Command::ForgetSubject { .. } => 20,
         }
     }
 
@@ -301,6 +318,12 @@ impl<'a> Decode<'a> for Command<'a> {
                 revoked: flag(r)?,
             },
             19 => Self::RecordEvent { name: r.text()?, version: r.u16()?, members: large_text(r)? },
+            20 => Self::ForgetSubject {
+                number: r.u64()?,
+                subject: r.array()?,
+                at_ms: r.u64()?,
+                by: r.text()?,
+            },
             _ => return Err(r.invalid("command")),
         })
     }

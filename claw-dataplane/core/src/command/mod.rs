@@ -239,6 +239,17 @@ pub enum Command<'a> {
         /// Whether it is revoked from here on.
         revoked: bool,
     },
+    /// Log that a subject's keys were destroyed (shard 0).
+    ForgetSubject {
+        /// Its place among all that were forgotten, counted from 1.
+        number: u64,
+        /// BLAKE3 of the subject's name, cut to 16 bytes.
+        subject: [u8; 16],
+        /// When the keys were destroyed.
+        at_ms: UnixMs,
+        /// Who asked for it, as they named themselves.
+        by: &'a str,
+    },
 }
 
 /// What a checkout buys.

@@ -22,7 +22,7 @@ impl Outcome<'_> {
             Outcome::Hold(view) => 64 + view.lines.encoded_bytes(),
             Outcome::Order(view) => 128 + view.lines.encoded_bytes() + view.history.len(),
             Outcome::Coupon(view) => 128 + view.code.len(),
-            Outcome::CartCreated { .. } | Outcome::KeyChanged => 32,
+            Outcome::CartCreated { .. } | Outcome::KeyChanged | Outcome::SubjectForgotten => 32,
             Outcome::EventRecorded { name, .. } => 32 + name.len(),
             Outcome::Refused(_) => 128,
         }
@@ -73,6 +73,7 @@ impl Encode for Outcome<'_> {
                 writer.text(name);
                 writer.u16(*version);
             }
+            Outcome::SubjectForgotten => writer.u8(11),
         }
     }
 }
@@ -97,6 +98,7 @@ impl<'a> Decode<'a> for Outcome<'a> {
                 name: reader.text()?,
                 version: reader.u16()?,
             },
+            11 => Self::SubjectForgotten,
             _ => return Err(reader.invalid("outcome")),
         })
     }

@@ -52,6 +52,8 @@ pub enum Outcome<'a> {
         /// The version of the type it was written with.
         version: u16,
     },
+    /// That a subject was forgotten is in the log.
+    SubjectForgotten,
     /// No.
     Refused(Refusal<'a>),
 }

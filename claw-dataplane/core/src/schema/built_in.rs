@@ -119,8 +119,21 @@ impl BuiltIn {
         )
     }
 
+    /// True when its request names a shopper's session, cart or hold, so that personal members have
+    /// somebody they are about.
+    pub const fn has_subject(self) -> bool {
+        matches!(
+            self,
+            Self::CartCreated
+                | Self::CartChanged
+                | Self::HoldGranted
+                | Self::HoldExtended
+                | Self::OrderStarted
+        )
+    }
+
     /// Its place in [`BuiltIn::ALL`].
-    pub(super) fn index(self) -> usize {
+    pub fn index(self) -> usize {
         Self::ALL.iter().position(|event| *event == self).expect("ALL holds every type")
     }
 }

@@ -42,6 +42,7 @@ fn describe_event(event: &EventType, out: &mut String) -> fmt::Result {
     writeln!(out, "event {} {}", quoted(&event.name), event.version)?;
     event.by.iter().try_for_each(|role| writeln!(out, "by {role}"))?;
     event.key.iter().try_for_each(|key| writeln!(out, "key {}", quoted(key)))?;
+    event.subject.iter().try_for_each(|name| writeln!(out, "subject {}", quoted(name)))?;
     describe_fields(&event.fields, "field", out)?;
     for upcaster in &event.upcasters {
         writeln!(out, "upcaster {} {}", upcaster.from, upcaster.to)?;

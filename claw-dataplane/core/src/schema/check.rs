@@ -49,6 +49,17 @@ impl Violation {
         self.under(&format!("[{index}]"))
     }
 
+    /// The same violation, seen from the object that holds it as `name`, declared as `field`. Where
+    /// names inside a personal member are a person's data, the path ends at the member.
+    fn inside(mut self, field: &Field, name: &str) -> Self {
+        if field.personal && field.kind.names_are_data() {
+            self.path.clear();
+            self.suggestion = None;
+        }
+        let rule = field.name == Fields::ANY_OTHER && field.personal;
+        self.under(if rule { Fields::ANY_OTHER } else { name })
+    }
+
     pub(super) fn unknown(member: &str, suggestion: Option<&str>) -> Self {
         let suggestion = suggestion.map(str::to_owned);
         Self { suggestion, ..Self::here("is not declared in the State-Schema").under(member) }
@@ -66,7 +77,8 @@ impl fmt::Display for Violation {
 impl Field {
     /// Checks `value`; the violation's path begins with this field's name.
     pub fn check(&self, value: &Value) -> Result<(), Violation> {
-        self.kind.write(value, &mut Vec::new()).map_err(|violation| violation.under(&self.name))
+        let written = self.kind.write(value, &mut Vec::new());
+        written.map_err(|violation| violation.inside(self, &self.name))
     }
 }
 
@@ -102,7 +114,7 @@ impl Fields {
                 }
             };
             let out = object.member(name);
-            field.kind.write(value, out).map_err(|violation| violation.under(name))?;
+            field.kind.write(value, out).map_err(|violation| violation.inside(field, name))?;
         }
         object.close();
         Ok(())

@@ -161,6 +161,7 @@ fn read_built_in(event: Reader<'_>, built_in: BuiltIn, draft: &mut Draft) {
         && let Some(extra) = event.table("extra")
     {
         shape = read_extra(&extra, &rules.members, &format!("{place}.extra"));
+        refuse_personal(&extra, built_in, &shape);
     }
     rules.extra.fields = fields_of(&shape);
     let mut dated = rules.extra.fields.clone();
@@ -171,6 +172,7 @@ fn read_built_in(event: Reader<'_>, built_in: BuiltIn, draft: &mut Draft) {
         let group = Kind::Group(attributes.clone());
         draft.attributes = Some(attributes);
         shape.push((field("attributes", group), event.span.clone()));
+        refuse_personal(&table, built_in, &shape[shape.len() - 1..]);
         dated = fields_of(&shape);
     }
     if built_in.takes_body() {
@@ -198,6 +200,18 @@ fn read_extra(extra: &Reader<'_>, members: &Fields, place: &str) -> Vec<(Field, 
     });
     refuse_too_many(extra, found.len(), place);
     found
+}
+
+/// What belongs to no shopper can be forgotten for none.
+fn refuse_personal(reader: &Reader<'_>, event: BuiltIn, found: &[(Field, Span)]) {
+    if event.has_subject() {
+        return;
+    }
+    for (field, span) in found.iter().filter(|(field, _)| field.holds_personal()) {
+        let reason = format!("`{}` is personal, and {} names no shopper", field.name, event.name());
+        let advice = "keep personal data out of it, or in an event that has a subject";
+        reader.source.refuse_with(span.clone(), reason, advice);
+    }
 }
 
 pub(super) fn read_event_version(event: &Reader<'_>) -> u16 {
@@ -263,6 +277,7 @@ fn empty_rules(event: BuiltIn) -> BuiltInRules {
         upcasters: Vec::new(),
         by: Vec::new(),
         key: None,
+        subject: None,
     };
     BuiltInRules { members: Fields::default(), extra }
 }

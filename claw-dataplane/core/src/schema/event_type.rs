@@ -27,6 +27,9 @@ pub struct EventType {
     pub by: Vec<String>,
     /// The required member whose value says in which shard an event lies; any shard when `None`.
     pub key: Option<String>,
+    /// The required member that says whom personal members of an own event are about. Built-in
+    /// types have theirs from the request.
+    pub subject: Option<String>,
 }
 
 impl EventType {

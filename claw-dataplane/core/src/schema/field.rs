@@ -22,6 +22,13 @@ pub struct Field {
     pub personal: bool,
 }
 
+impl Field {
+    /// Whether it, or anything declared inside it, holds data about a person.
+    pub fn holds_personal(&self) -> bool {
+        self.personal || self.kind.holds_personal()
+    }
+}
+
 /// Whether a member must be there.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Presence {
@@ -114,6 +121,27 @@ impl Kind {
         "uuid",
     ];
 
+    /// Whether anything declared inside it holds data about a person.
+    fn holds_personal(&self) -> bool {
+        match self {
+            Self::Group(fields) => fields.hold_personal(),
+            Self::List { of, .. } | Self::Map { of, .. } => of.holds_personal(),
+            _ => false,
+        }
+    }
+
+    /// Whether names inside it are the client's data and no declaration's.
+    pub(super) fn names_are_data(&self) -> bool {
+        match self {
+            Self::Map { .. } => true,
+            Self::Group(fields) => {
+                fields.any_other.is_some() || fields.iter().any(|field| field.kind.names_are_data())
+            }
+            Self::List { of, .. } => of.names_are_data(),
+            _ => false,
+        }
+    }
+
     /// The type's name.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -169,6 +197,11 @@ impl Fields {
         let found = self.sorted.binary_search_by(|held| held.name.cmp(&field.name));
         let index = found.expect("only declared members are replaced");
         self.sorted[index] = field;
+    }
+
+    /// Whether any of them, at any depth, holds data about a person.
+    pub fn hold_personal(&self) -> bool {
+        self.iter().chain(self.any_other()).any(Field::holds_personal)
     }
 
     /// The rule for names not declared.

@@ -18,9 +18,12 @@
 //! value is bounded in bytes, count and depth; the hash depends on the meaning alone, not on
 //! comments, order or the division into files; a store may only *tighten* what is built in.
 //!
-//! Deliberately absent: reading files (the shell hands texts in), encryption of members marked
-//! `personal` (the mark is carried for it), floating point in declared members, defaults computed
-//! from other members, and any way for an event to carry a member that nobody declared.
+//! Members marked `personal` belong to events that name somebody they are about; the shell seals
+//! them before a command goes to its shard.
+//!
+//! Deliberately absent: reading files (the shell hands texts in), sealing itself, floating point in
+//! declared members, defaults computed from other members, and any way for an event to carry a
+//! member that nobody declared.
 
 mod built_in;
 mod canonical;

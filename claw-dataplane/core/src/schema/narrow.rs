@@ -49,6 +49,12 @@ fn read_narrowed_field(reader: Reader<'_>, base: Field, place: &str) -> Field {
             reader.source.refuse(span, "a built-in member that is personal stays personal");
             true
         }
+        Some((true, span)) if !base.personal => {
+            let reason = format!("the node works with `{}`: it cannot be sealed", base.name);
+            let advice = "mark a member of your own under `extra`, and keep this one free of names";
+            reader.source.refuse_with(span, reason, advice);
+            false
+        }
         Some((personal, _)) => personal,
         None => base.personal,
     };

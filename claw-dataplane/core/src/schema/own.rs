@@ -2,6 +2,10 @@
 //!
 //! A `key` names a required member; events with one value of it lie in one shard, in the order in
 //! which they were taken. It must not be personal: which shard an event lies in is no secret.
+//!
+//! A `subject` names the required member that says whom personal members are about: an uuid is a
+//! cart's, hold's or order's, a text a session or whatever name the store has for a person. Without
+//! one it is the member `session`, `order_id`, `hold_id` or `cart_id`, else the key.
 
 use core::ops::Range;
 
@@ -18,6 +22,9 @@ type Span = Range<usize>;
 /// Longest name of an event type, bytes.
 const NAME_BYTES_MAX: usize = 64;
 
+/// Members that say whom an event is about, where its type does not name one.
+const SUBJECTS_USUAL: [&str; 4] = ["session", "order_id", "hold_id", "cart_id"];
+
 /// Reads `[events.NAME]`; `None` when what is wrong with it was noted and it cannot be used.
 pub(super) fn read_own(event: Reader<'_>, name: &str, span: Span) -> Option<EventType> {
     let place = format!("events.{name}");
@@ -28,13 +35,15 @@ pub(super) fn read_own(event: Reader<'_>, name: &str, span: Span) -> Option<Even
     let fields = event.table("fields").map(|fields| checked_fields(&fields, &place));
     if fields.is_none() {
         let advice = format!("declare its members under [{place}.fields]");
-        event.source.refuse_with(span, format!("event type `{name}` has no members"), advice);
+        let reason = format!("event type `{name}` has no members");
+        event.source.refuse_with(span.clone(), reason, advice);
     }
     let fields = fields.unwrap_or_default();
     let key = read_key(&event, &fields);
+    let subject = read_subject(&event, (&fields, key.as_deref()), &span);
     let upcasters = read_upcasters(&event, &fields, version, &place);
     event.finish(&format!("[{place}]"));
-    Some(EventType { name: name.to_owned(), version, fields, upcasters, by, key })
+    Some(EventType { name: name.to_owned(), version, fields, upcasters, by, key, subject })
 }
 
 fn refuse_name(event: &Reader<'_>, name: &str, span: &Span) -> Option<()> {
@@ -70,6 +79,35 @@ fn read_senders(event: &Reader<'_>) -> Vec<String> {
         event.source.refuse_with(span.clone(), format!("there is no role `{role}`"), advice);
     }
     roles
+}
+
+/// Whom personal members are about; asked for only where there are any.
+fn read_subject(
+    event: &Reader<'_>,
+    (fields, key): (&Fields, Option<&str>),
+    span: &Span,
+) -> Option<String> {
+    let named = event.text("subject");
+    if named.is_none() && !fields.hold_personal() {
+        return None;
+    }
+    let usual = || SUBJECTS_USUAL.into_iter().find(|name| fields.declared(name).is_some());
+    let (name, span) = match &named {
+        Some((name, span)) => (Some(*name), span.clone()),
+        None => (usual().or(key), span.clone()),
+    };
+    let field = name.and_then(|name| fields.declared(name));
+    let fit = field.filter(|field| {
+        let kind = matches!(field.kind, Kind::Sku | Kind::Text { .. } | Kind::Uuid);
+        kind && field.presence == Presence::Required && !field.personal
+    });
+    if fit.is_none() {
+        let reason = "nobody is named whom the personal members are about";
+        let advice =
+            "add `subject = \"member\"`: a required sku, text or uuid that is not personal";
+        event.source.refuse_with(span, reason, advice);
+    }
+    fit.map(|field| field.name.clone())
 }
 
 fn read_key(event: &Reader<'_>, fields: &Fields) -> Option<String> {

@@ -420,6 +420,55 @@ fn diagnostics_name_file_line_reason_and_advice() {
 }
 
 #[test]
+fn personal_members_need_somebody_they_are_about() {
+    let said = |below: &str| refuse(&format!("[schema]\nversion = 1\n{below}\n"));
+    let plain = "x = { type = \"text\", personal = true }";
+    for event in ["product-put", "stock-moved", "price-changed", "coupon-put"] {
+        let said = said(&format!("[events.{event}.extra]\n{plain}"));
+        let expected = format!("schema/a.toml:4:1: `x` is personal, and {event} names no shopper");
+        assert!(said.starts_with(&expected), "{said}");
+    }
+    let nested = "[events.stock-moved.extra.x]\ntype = \"group\"\nfields = { y = { type = \"list\", \
+                  of = { type = \"group\", fields = { z = { type = \"text\", personal = true } } } } }";
+    assert!(said(nested).contains("`x` is personal"), "{}", said(nested));
+    assert!(
+        said(&format!("[events.product-put.attributes]\n{plain}")).contains("names no shopper")
+    );
+    let built_in = "[events.order-started.fields]\nregion = { personal = true }";
+    assert!(said(built_in).contains("the node works with `region`"), "{}", said(built_in));
+    let own = "[events.return-received.fields]\nnote = { type = \"text\", personal = true }";
+    assert!(said(own).contains("nobody is named"), "{}", said(own));
+    for subject in ["nte", "note"] {
+        let own = format!("[events.return-received]\nsubject = \"{subject}\"\n{own}");
+        assert!(said(&own).contains("nobody is named"), "{}", said(&own));
+    }
+    for event in BuiltIn::ALL.into_iter().filter(|event| event.has_subject()) {
+        let text = format!("[schema]\nversion = 1\n[events.{}.extra]\n{plain}\n", event.name());
+        assert!(compile(&text).extra_type(event).fields.hold_personal(), "{}", event.name());
+    }
+}
+
+#[test]
+fn refusal_of_a_personal_member_names_nothing_of_a_person() {
+    let schema = compile(
+        "[schema]\nversion = 1\n[events.order-started.extra]\n\
+         guests = { type = \"map\", of = \"integer\", personal = true }\n\
+         open = { type = \"map\", of = \"integer\" }\n\
+         [events.order-started.extra.contact]\ntype = \"group\"\npersonal = true\n\
+         fields = { email = { type = \"text\", length_max = 3 } }\n",
+    );
+    let refused = |value| {
+        let found = schema.extras(BuiltIn::OrderStarted, &members(value)).unwrap_err();
+        assert!(!found.to_string().contains("Ada"), "{found}");
+        found.path
+    };
+    assert_eq!(refused(json!({"guests": {"Ada": "x"}})), "guests");
+    assert_eq!(refused(json!({"contact": {"email": "Ada L."}})), "contact.email");
+    let open = schema.extras(BuiltIn::OrderStarted, &members(json!({"open": {"a": "x"}})));
+    assert_eq!(open.unwrap_err().path, "open.a");
+}
+
+#[test]
 fn everything_wrong_is_told_at_once_in_the_order_of_the_files() {
     let files = [
         file("b.toml", "[schema]\nversion = 0\n[events.a-b.fields]\n"),

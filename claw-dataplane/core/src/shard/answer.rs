@@ -17,6 +17,7 @@ pub(crate) enum Show<'a> {
     Order(Id),
     Product { sku: &'a str, created: bool },
     Refused(Refusal<'a>),
+    SubjectForgotten,
 }
 
 impl State {
@@ -41,6 +42,7 @@ impl State {
                 Outcome::Product(self.products.get(sku).expect(there).view(created))
             }
             Show::Refused(refusal) => Outcome::Refused(refusal),
+            Show::SubjectForgotten => Outcome::SubjectForgotten,
         }
     }
 }

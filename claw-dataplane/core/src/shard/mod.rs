@@ -150,6 +150,11 @@ impl Shard {
         self.state.keys.iter().map(|(number, key)| (*number, key))
     }
 
+    /// How many forgotten subjects the log tells of; their numbers are 1 to this.
+    pub fn forgotten_count(&self) -> u64 {
+        self.state.forgotten_count
+    }
+
     /// Things in the state: what [`Shard::state_hash`] takes time for, remembered answers included.
     pub fn entries_count(&self) -> usize {
         let state = &self.state;

@@ -4,7 +4,7 @@
 //! event readable. Nothing here changes a store.
 
 mod compare;
-mod render;
+pub(super) mod render;
 mod show;
 pub(super) mod source;
 mod stats;
@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use today::Today;
+
+use crate::subjects::Reader;
 
 /// Read a store's log.
 #[derive(Args, Debug)]
@@ -41,6 +43,7 @@ enum LogVerb {
 Examples:
   claw log show --store shop
   claw log show --store shop --shard 0 --from 100 --to 120 --vectors
+  claw log show --store shop --kind order-created --open
   claw log show --store shop --kind hold-granted --json | jq .fields.items
   claw log show --store shop --type return-received --json | jq .fields.members
 
@@ -157,7 +160,7 @@ struct Filter {
 
 /// How records are printed.
 #[derive(Args, Clone, Debug, Default)]
-struct Form {
+pub(super) struct Form {
     /// One JSON object for each record
     #[arg(long)]
     json: bool,
@@ -170,13 +173,29 @@ struct Form {
     /// What reads events of the store's own, unless they are shown as written
     #[arg(skip)]
     today: Today,
+    /// Open personal data, with the store's subjects/keys
+    #[arg(long)]
+    open: bool,
+    /// What opens personal data, or says what it is
+    #[arg(skip)]
+    reader: Reader,
 }
 
 impl Form {
     /// This form, with the schema of the store that is read.
-    fn for_store(&self, store: &Path) -> Self {
+    pub(super) fn for_store(&self, store: &Path) -> Self {
         let today = if self.as_written { Today::default() } else { Today::load(store) };
         Self { today, ..self.clone() }
+    }
+
+    /// The form of an export: whole records, opened.
+    pub(super) fn of_export(reader: Reader, json: bool) -> Self {
+        Self { json, reader, ..Self::default() }
+    }
+
+    /// This form, with the keys of subjects of the store that is read.
+    fn with_keys(self, source: &source::Source, store: &Path) -> anyhow::Result<Self> {
+        Ok(Self { reader: source.reader(store, self.open)?, ..self })
     }
 }
 

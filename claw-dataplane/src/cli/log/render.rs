@@ -6,6 +6,7 @@
 //!  |  sequence                   kind         fields, by the core's names
 //!  shard
 //! ```
+//! What is sealed is shown as `sealed`, or `forgotten` once its key is gone, unless the form opens.
 //! An event that this program cannot decode is shown by its size, never left out.
 
 use claw_common::time::Hlc;
@@ -17,7 +18,7 @@ use super::Form;
 use super::today::Reading;
 
 /// The record as one line without its end.
-pub(super) fn line(form: &Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
+pub(in crate::cli) fn line(form: &Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
     if form.json { object(form, block, record).to_string() } else { text(form, block, record) }
 }
 
@@ -38,7 +39,7 @@ fn text(form: &Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
         Err(error) => words.push(format!("({} bytes: {error})", record.event.len())),
     }
     if !record.extra.is_empty() {
-        words.push(format!("extra={}", String::from_utf8_lossy(record.extra)));
+        words.push(format!("extra={}", extra(form, record)));
     }
     if header.key.get() != 0 {
         words.push(format!("key={}/{}", header.key.get(), auth_name(header.auth_mode.get())));
@@ -49,7 +50,7 @@ fn text(form: &Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
     words.join(" ")
 }
 
-fn object(form: &Form, block: &BlockView<'_>, record: &RecordView<'_>) -> Value {
+pub(in crate::cli) fn object(form: &Form, block: &BlockView<'_>, record: &RecordView<'_>) -> Value {
     let header = record.header;
     let mut object = json!({
         "shard": record.shard.0,
@@ -77,7 +78,7 @@ fn object(form: &Form, block: &BlockView<'_>, record: &RecordView<'_>) -> Value 
         Err(error) => object["undecodable"] = error.into(),
     }
     if !record.extra.is_empty() {
-        object["extra"] = canonical(&String::from_utf8_lossy(record.extra));
+        object["extra"] = extra(form, record);
     }
     if form.vectors {
         object["vector"] = vector(block, record);
@@ -92,11 +93,29 @@ fn fields(form: &Form, record: &RecordView<'_>) -> Result<Vec<(&'static str, Val
     let event = Event::decode(header.kind.get(), header.event_version.get(), record.event);
     let event = event.map_err(|error| error.to_string())?;
     let mut fields = Vec::new();
-    event.fields(&mut |name, value| fields.push((name, field(&value))));
+    event.fields(&mut |name, value| {
+        let shown = match (value, &event) {
+            (FieldValue::Json(text), Event::StoreEvent { name: owner, .. }) => {
+                form.reader.document(event.kind(), owner, canonical(text))
+            }
+            (FieldValue::Json(text), _) => form.reader.show(event.kind(), name, canonical(text)),
+            _ => field(&value),
+        };
+        fields.push((name, shown));
+    });
     if let Event::StoreEvent { name, version, .. } = event {
         read_as_today(form, (name, version), &mut fields);
     }
     Ok(fields)
+}
+
+/// The store's own members of a built-in event.
+fn extra(form: &Form, record: &RecordView<'_>) -> Value {
+    let document = canonical(&String::from_utf8_lossy(record.extra));
+    match EventKind::from_code(record.header.kind.get()) {
+        Some(kind) => form.reader.document(kind, "", document),
+        None => document,
+    }
 }
 
 fn read_as_today(

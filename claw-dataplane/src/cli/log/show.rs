@@ -16,6 +16,7 @@ pub(super) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     let form = args.form.for_store(&args.store);
     talk_of_type(&args.filter, &form);
     let source = Source::open(&args.store)?;
+    let form = form.with_keys(&source, &args.store)?;
     let mut stdout = BufWriter::new(io::stdout().lock());
     show(&source, &args.filter, &form, &mut stdout)?;
     stdout.flush()?;

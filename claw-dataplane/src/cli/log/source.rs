@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::config::{Config, Overrides};
 use crate::log::{DeviceUrl, LogPaths, ReadError, Scope, StoreLog};
+use crate::subjects::{Reader, file};
 
 /// A store's log, judged.
 #[derive(Debug)]
@@ -25,6 +26,24 @@ impl Source {
         let (log, tails) =
             read(&paths).with_context(|| format!("reading the log of {}", store.display()))?;
         Ok(Self { paths, log, tails })
+    }
+
+    /// Which store's log it is.
+    pub(in crate::cli) fn store_id(&self) -> [u8; 16] {
+        self.tails[0].superblock.shape.store_id
+    }
+
+    /// What shows personal data: opened, or as what it is.
+    pub(in crate::cli) fn reader(&self, store: &Path, open: bool) -> anyhow::Result<Reader> {
+        let keys = file::load(store, self.store_id());
+        if !open {
+            // Who may not read the keys still reads the log.
+            return Ok(Reader::closed(keys.unwrap_or_default()));
+        }
+        let path = file::path(store);
+        let keys =
+            keys?.with_context(|| format!("open personal data: {} is not there", path.display()));
+        Ok(Reader::open(keys?))
     }
 
     /// Chains of all shards, from the first record.

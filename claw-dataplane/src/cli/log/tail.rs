@@ -26,6 +26,7 @@ pub(super) fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let form = args.form.for_store(&args.store);
     show::talk_of_type(&args.filter, &form);
     let source = Source::open(&args.store)?;
+    let form = form.with_keys(&source, &args.store)?;
     let mut stdout = BufWriter::new(io::stdout().lock());
     last(&source, args, &form, &mut stdout)?;
     stdout.flush()?;

@@ -220,7 +220,7 @@ impl Renderer {
                 views::write_order(body, view);
                 (200, Extra::None)
             }
-            Outcome::KeyChanged => {
+            Outcome::KeyChanged | Outcome::SubjectForgotten => {
                 body.extend_from_slice(b"{}");
                 (200, Extra::None)
             }

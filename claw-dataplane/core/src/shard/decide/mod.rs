@@ -19,7 +19,7 @@ use claw_common::time::UnixMs;
 use super::Shard;
 use super::answer::Show;
 use super::call::{Call, Claim};
-use super::event::{Event, KeyChanged};
+use super::event::{Event, KeyChanged, SubjectForgotten};
 use super::state::State;
 use crate::codec::{Decode, Reader};
 use crate::command::{Command, CommandKey, Request};
@@ -115,6 +115,11 @@ impl Shard {
             Command::ChangeKey { number, name, role, algorithm, public, revoked } => {
                 let key = KeyChanged { number, name, role, algorithm, public, revoked };
                 self.change_key(call, &key);
+            }
+            Command::ForgetSubject { number, subject, at_ms, by } => {
+                let event =
+                    Event::SubjectForgotten(SubjectForgotten { number, subject, at_ms, by });
+                self.commit_answered(call, &event, Show::SubjectForgotten);
             }
             Command::ReadProduct { .. }
             | Command::ListProducts { .. }

@@ -5,7 +5,7 @@
 use claw_common::id::ShardId;
 use claw_common::money::Money;
 
-use super::{Event, EventKind, KeyChanged, OrderCreated};
+use super::{Event, EventKind, KeyChanged, OrderCreated, SubjectForgotten};
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::command::{CouponTerms, flag, large_text};
 use crate::lines::Lines;
@@ -81,7 +81,15 @@ impl Encode for Event<'_> {
                 w.u64(asked);
                 w.u8(u8::from(coupon_asked));
             }
-            Event::CommandRefused | Event::CommandUnchanged => {}
+            _ => self.encode_beside(w),
+        }
+    }
+}
+
+impl Event<'_> {
+    /// What moves no stock and no order.
+    fn encode_beside(&self, w: &mut Writer<'_>) {
+        match *self {
             Event::KeyChanged(key) => key.encode(w),
             Event::StoreEvent { event, name, version, members } => {
                 w.id(event);
@@ -89,11 +97,12 @@ impl Encode for Event<'_> {
                 w.u16(version);
                 w.large(members.as_bytes());
             }
+            Event::SubjectForgotten(forgotten) => forgotten.encode(w),
+            // Nothing but their kind.
+            _ => {}
         }
     }
-}
 
-impl Event<'_> {
     fn encode_member(&self, w: &mut Writer<'_>) {
         match *self {
             Event::MemberHeld { key, home, lines } => {
@@ -204,13 +213,14 @@ impl<'a> Event<'a> {
             EventKind::CommandRefused => Self::CommandRefused,
             EventKind::CommandUnchanged => Self::CommandUnchanged,
             EventKind::KeyChanged => Self::KeyChanged(KeyChanged::decode(r)?),
-            EventKind::StoreEvent => Self::StoreEvent {
-                event: r.id()?,
-                name: r.text()?,
-                version: r.u16()?,
-                members: large_text(r)?,
-            },
+            EventKind::StoreEvent => Self::decode_store_event(r)?,
+            EventKind::SubjectForgotten => Self::SubjectForgotten(SubjectForgotten::decode(r)?),
         })
+    }
+
+    fn decode_store_event(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let (event, name, version) = (r.id()?, r.text()?, r.u16()?);
+        Ok(Self::StoreEvent { event, name, version, members: large_text(r)? })
     }
 
     fn decode_member(kind: EventKind, r: &mut Reader<'a>) -> Result<Self, CodecError> {
@@ -265,6 +275,21 @@ impl<'a> Decode<'a> for OrderCreated<'a> {
             ship_to: large_text(r)?,
             region: r.text()?,
         })
+    }
+}
+
+impl Encode for SubjectForgotten<'_> {
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.u64(self.number);
+        w.raw(&self.subject);
+        w.u64(self.at_ms);
+        w.text(self.by);
+    }
+}
+
+impl<'a> Decode<'a> for SubjectForgotten<'a> {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(Self { number: r.u64()?, subject: r.array()?, at_ms: r.u64()?, by: r.text()? })
     }
 }
 

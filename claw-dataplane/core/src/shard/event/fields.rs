@@ -5,7 +5,7 @@
 use claw_common::id::Id;
 use claw_common::money::{Currency, Money};
 
-use super::{Event, KeyChanged, OrderCreated};
+use super::{Event, KeyChanged, OrderCreated, SubjectForgotten};
 use crate::command::{CouponTerms, CouponValue};
 use crate::lines::Lines;
 use crate::outcome::CancelReason;
@@ -121,13 +121,19 @@ impl Event<'_> {
             }
             Event::CommandRefused | Event::CommandUnchanged => {}
             Event::KeyChanged(key) => key.fields(visit),
-            Event::StoreEvent { event, name, version, members } => {
-                visit("event_id", V::Id(event));
-                visit("type", V::Text(name));
-                visit("version", V::Unsigned(version.into()));
-                if !members.is_empty() {
-                    visit("members", V::Json(members));
-                }
+            Event::StoreEvent { .. } => self.store_fields(visit),
+            Event::SubjectForgotten(forgotten) => forgotten.fields(visit),
+        }
+    }
+
+    fn store_fields(&self, visit: Visitor<'_>) {
+        use FieldValue as V;
+        if let Event::StoreEvent { event, name, version, members } = *self {
+            visit("event_id", V::Id(event));
+            visit("type", V::Text(name));
+            visit("version", V::Unsigned(version.into()));
+            if !members.is_empty() {
+                visit("members", V::Json(members));
             }
         }
     }
@@ -257,6 +263,16 @@ impl OrderCreated<'_> {
         if !self.region.is_empty() {
             visit("region", V::Text(self.region));
         }
+    }
+}
+
+impl SubjectForgotten<'_> {
+    fn fields(&self, visit: Visitor<'_>) {
+        use FieldValue as V;
+        visit("number", V::Unsigned(self.number));
+        visit("subject", V::Bytes(&self.subject));
+        visit("forgotten_at", V::Time(self.at_ms));
+        visit("by", V::Text(self.by));
     }
 }
 

@@ -89,6 +89,8 @@ kinds! {
     CommandUnchanged = 41 "command-unchanged",
     /// A key was registered or revoked.
     KeyChanged = 50 "key-changed",
+    /// The keys of a subject's personal data were destroyed.
+    SubjectForgotten = 51 "subject-forgotten",
     /// Something the store's own schema has a name for happened.
     StoreEvent = 60 "store-event",
 }

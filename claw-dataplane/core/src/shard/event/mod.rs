@@ -227,6 +227,8 @@ pub enum Event<'a> {
         /// Canonical JSON object, or empty.
         members: &'a str,
     },
+    /// See [`EventKind::SubjectForgotten`].
+    SubjectForgotten(SubjectForgotten<'a>),
 }
 
 /// A checkout as it began.
@@ -273,6 +275,19 @@ pub struct KeyChanged<'a> {
     pub revoked: bool,
 }
 
+/// A subject whose keys are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubjectForgotten<'a> {
+    /// Its place among all that were forgotten, counted from 1.
+    pub number: u64,
+    /// BLAKE3 of the subject's name, cut to 16 bytes.
+    pub subject: [u8; 16],
+    /// When the keys were destroyed.
+    pub at_ms: UnixMs,
+    /// Who asked for it, as they named themselves.
+    pub by: &'a str,
+}
+
 impl Event<'_> {
     /// Which kind it is.
     pub const fn kind(&self) -> EventKind {
@@ -305,6 +320,7 @@ impl Event<'_> {
             Event::CommandUnchanged => EventKind::CommandUnchanged,
             Event::KeyChanged(_) => EventKind::KeyChanged,
             Event::StoreEvent { .. } => EventKind::StoreEvent,
+            Event::SubjectForgotten(_) => EventKind::SubjectForgotten,
         }
     }
 }

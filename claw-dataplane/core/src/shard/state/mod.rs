@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(crate) orders: KeyedSlab<Order>,
     pub(crate) members: KeyedSlab<Member>,
     pub(crate) keys: BTreeMap<u32, Key>,
+    /// How many forgotten subjects the log tells of.
+    pub(crate) forgotten_count: u64,
     /// The commands of holds that other shards are still deciding about.
     pub(crate) commands: BTreeMap<Id, CommandKey>,
     pub(crate) window: Window,
@@ -89,6 +91,7 @@ impl State {
             orders: KeyedSlab::with_capacity(capacities.orders),
             members: KeyedSlab::with_capacity(capacities.holds),
             keys: BTreeMap::new(),
+            forgotten_count: 0,
             commands: BTreeMap::new(),
             window: Window::with_capacity(capacities.deduplication_bytes),
             now_ms: 0,
@@ -145,6 +148,10 @@ impl State {
             Event::CommandRefused | Event::CommandUnchanged | Event::StoreEvent { .. } => Ok(()),
             Event::KeyChanged(key) => {
                 self.change_key(&key);
+                Ok(())
+            }
+            Event::SubjectForgotten(forgotten) => {
+                self.forgotten_count = self.forgotten_count.max(forgotten.number);
                 Ok(())
             }
         }

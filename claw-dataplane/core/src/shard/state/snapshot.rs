@@ -18,7 +18,8 @@ use crate::stdx::{Keyed, KeyedSlab};
 
 /// Larger than any one value: a product with attributes of a whole request body.
 const VALUE_BYTES_MAX: usize = 128 * 1024;
-const VERSION: u16 = 1;
+/// Version 1 had no `forgotten_count`.
+const VERSION: u16 = 2;
 
 /// Hands encoded values on, one at a time.
 struct Sink<'a> {
@@ -59,6 +60,7 @@ impl State {
             w.u16(self.placement.shards_count);
             w.u64(self.sequence);
             w.u64(self.now_ms);
+            w.u64(self.forgotten_count);
             w.u32(self.products.len());
         });
         for product in self.products.iter() {
@@ -106,7 +108,7 @@ impl State {
     /// Rebuilds a new state from canonical bytes.
     pub(crate) fn read(mut self, r: &mut Reader<'_>) -> Result<Self, RestoreError> {
         let version = r.u16()?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(RestoreError::VersionUnknown { version });
         }
         let (shard, shards_count) = (r.u16()?, r.u16()?);
@@ -115,6 +117,7 @@ impl State {
         }
         self.sequence = r.u64()?;
         self.now_ms = r.u64()?;
+        self.forgotten_count = if version == 1 { 0 } else { r.u64()? };
         self.products.restore(r)?;
         read_slab(&mut self.coupons, r, Coupon::read, "coupons")?;
         read_slab(&mut self.carts, r, Cart::read, "carts")?;

@@ -6,7 +6,7 @@ use super::world::{eur, lines};
 use crate::codec::{Encode, Writer};
 use crate::command::{CouponTerms, CouponValue};
 use crate::outcome::CancelReason;
-use crate::shard::event::{Event, EventKind, KeyChanged, OrderCreated};
+use crate::shard::event::{Event, EventKind, KeyChanged, OrderCreated, SubjectForgotten};
 use crate::shard::message::{Part, PartKey, Sold};
 
 #[test]
@@ -97,6 +97,12 @@ fn samples(lines: crate::lines::Lines<'_>) -> Vec<Event<'_>> {
         Event::CommandRefused,
         Event::CommandUnchanged,
         Event::KeyChanged(changed),
+        Event::SubjectForgotten(SubjectForgotten {
+            number: 2,
+            subject: [7; 16],
+            at_ms: 8,
+            by: "ann",
+        }),
         Event::StoreEvent { event: id, name: "gift-wrapped", version: 2, members: "{}" },
     ]
 }

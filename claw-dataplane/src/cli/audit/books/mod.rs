@@ -216,7 +216,8 @@ impl Books {
             | Event::CommandRefused
             | Event::CommandUnchanged
             | Event::KeyChanged(_)
-            | Event::StoreEvent { .. } => {}
+            | Event::StoreEvent { .. }
+            | Event::SubjectForgotten(_) => {}
         }
     }
 
