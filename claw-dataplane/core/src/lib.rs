@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod journal;
 pub mod lines;
 pub mod log;
+pub mod merkle;
 pub mod outcome;
 pub mod schema;
 pub mod shard;
