@@ -14,6 +14,10 @@
 //! `vector[s]` is the highest sequence of shard `s` that the block's shard had seen when the
 //! block was opened (its version vector; an entry of its own is the sequence before the block).
 //! A record that has seen more of one shard says so in `seen_shard` and `seen_sequence`.
+//! A leaf of a shard's Merkle tree binds a record to its place:
+//! ```text
+//!  leaf = LeafHeader 40 B | the record's `size_bytes` bytes as they lie in the block
+//! ```
 //! All integers are little-endian. Nothing here parses or checks: see `claw-core::log`.
 
 use core::mem::{offset_of, size_of};
@@ -137,7 +141,32 @@ pub struct RecordHeader {
     pub reserved_tail: [u8; 24],
 }
 
+/// First eight bytes of a leaf.
+pub const LEAF_MAGIC: [u8; 8] = *b"CLAWLEF1";
+
+/// What stands before a record in its leaf: the place that the record itself does not name.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+)]
+#[repr(C)]
+pub struct LeafHeader {
+    /// [`LEAF_MAGIC`].
+    pub magic: [u8; 8],
+    /// The store.
+    pub store_id: [u8; 16],
+    /// The record's sequence in its shard; the leaf's index is one less.
+    pub sequence: U64,
+    /// The shard.
+    pub shard: U16,
+    /// Zero.
+    pub reserved: [u8; 6],
+}
+
 const _: () = {
+    assert!(size_of::<LeafHeader>() == 40);
+    assert!(offset_of!(LeafHeader, store_id) == 8);
+    assert!(offset_of!(LeafHeader, sequence) == 24);
+    assert!(offset_of!(LeafHeader, shard) == 32);
     assert!(size_of::<BlockHeader>() == 256);
     assert!(offset_of!(BlockHeader, store_id) == 16);
     assert!(offset_of!(BlockHeader, stream_epoch) == 32);

@@ -126,13 +126,26 @@ impl Node {
     /// # Panics
     /// When the node does not answer.
     pub fn positions(&self) -> Vec<String> {
+        self.metric("claw_shard_position")
+    }
+
+    /// The values of a gauge, from `/metrics`.
+    ///
+    /// # Panics
+    /// When the node does not answer.
+    pub fn gauges(&self, name: &str) -> Vec<String> {
+        let values = self.metric(name).into_iter();
+        values.map(|line| line.rsplit(' ').next().unwrap_or_default().to_owned()).collect()
+    }
+
+    fn metric(&self, name: &str) -> Vec<String> {
         let mut client = Client::new(&self.url, None).expect("the node's own address");
         let answer = client.request("GET", "/metrics", b"").expect("the node answers");
         let text = String::from_utf8(answer.body).expect("metrics are text");
-        let lines = text.lines().filter(|line| line.starts_with("claw_shard_position"));
-        let positions: Vec<_> = lines.map(str::to_owned).collect();
-        assert!(!positions.is_empty(), "no positions in {text}");
-        positions
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        let values: Vec<_> = lines.map(str::to_owned).collect();
+        assert!(!values.is_empty(), "no {name} in {text}");
+        values
     }
 
     /// The process, for signals and for `/proc`.

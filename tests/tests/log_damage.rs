@@ -11,8 +11,15 @@ use serde_json::{Value, json};
 const SEGMENT: &str = "stream-00-segment-000000.log";
 
 /// A store with the traces of some holds, its node ended with SIGTERM or `kill -9`.
+///
+/// Nothing of it is signed while the node runs: what a checkpoint covers cannot be a torn tail.
 fn used_store(end: fn(&mut Node)) -> Store {
-    let store = Store::with("minimal", &[("store.shards", "1")]);
+    let never = ("log.checkpoint_interval_ms", "3_600_000");
+    used_store_with(&[never], end)
+}
+
+fn used_store_with(settings: &[(&str, &str)], end: impl FnOnce(&mut Node)) -> Store {
+    let store = Store::with("minimal", &[&[("store.shards", "1")], settings].concat());
     let mut node = Node::start(&store);
     let mut operator = node.client(&store, "operator");
     let product = json!({"name": "Shirt", "price": {"amount": 1000, "currency": "EUR"}});
@@ -140,6 +147,36 @@ fn torn_tail_above_the_watermark_is_cut_and_named() {
         let (code, said) = store.claw(&["audit"]);
         assert_eq!(code, Some(0), "{said}");
     }
+}
+
+#[test]
+fn rot_of_the_last_block_is_told_from_a_torn_write_once_a_checkpoint_covers_it() {
+    let store = used_store_with(&[("log.checkpoint_interval_ms", "10")], |node| {
+        let covered = || {
+            let counts = node.gauges("claw_shard_signed");
+            counts == node.gauges("claw_shard_position")
+        };
+        while !covered() {
+            std::thread::yield_now();
+        }
+        node.kill();
+    });
+    let path = segment(&store);
+    let mut bytes = fs::read(&path).unwrap();
+    let magic = bytes[..8].to_vec();
+    // The last block with records: marks have none.
+    let blocks = blocks(&bytes);
+    let with_records = |&&(start, _): &&(usize, usize)| {
+        bytes[start..].starts_with(&magic) && bytes[start + 10] == 0
+    };
+    let &(start, size) = blocks.iter().rfind(with_records).unwrap();
+    bytes[start + 512..start + size].fill(0);
+    // Without the mark behind it, which would cover it as well.
+    bytes[start + size..].fill(0);
+    fs::write(&path, &bytes).unwrap();
+    let (code, said) = Node::refused(&store, &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("acknowledged records are lost"), "{said}");
 }
 
 #[test]

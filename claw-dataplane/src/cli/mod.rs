@@ -24,6 +24,7 @@ pub mod simulate;
 mod subject;
 mod templates;
 pub mod token;
+pub mod verify;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ enum Verb {
     Sign(sign::SignArgs),
     Simulate(simulate::SimulateArgs),
     Token(token::TokenArgs),
+    Verify(verify::VerifyArgs),
 }
 
 /// Reads the command line, runs the verb, reports.
@@ -77,6 +79,7 @@ pub fn main() -> ExitCode {
         Verb::Sign(args) => sign::run(&args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Token(args) => token::run(&args),
+        Verb::Verify(args) => verify::run(&args),
     };
     outcome.unwrap_or_else(|error| report(&error))
 }

@@ -100,6 +100,8 @@ pub struct LogConfig {
     pub archive_dir: PathBuf,
     /// Seconds between snapshots.
     pub snapshot_interval_s: u64,
+    /// Milliseconds between signed checkpoints.
+    pub checkpoint_interval_ms: u64,
 }
 
 /// What happens to segments that snapshots cover.
@@ -302,6 +304,7 @@ fn build(store_dir: &Path, from: &Resolution) -> Config {
             },
             archive_dir: store_dir.join(text(from, "log", "archive_dir")),
             snapshot_interval_s: integer(from, "log", "snapshot_interval_s"),
+            checkpoint_interval_ms: integer(from, "log", "checkpoint_interval_ms"),
         },
         holds: HoldConfig {
             ttl_ms_default: integer(from, "holds", "ttl_ms_default"),

@@ -64,7 +64,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-pub(super) const SETTINGS: [Setting; 28] = [
+pub(super) const SETTINGS: [Setting; 29] = [
     Setting {
         section: "store",
         key: "name",
@@ -178,6 +178,14 @@ pub(super) const SETTINGS: [Setting; 28] = [
         shape: Shape::Integer { min: 1, max: 86_400 },
         default: "60",
         doc: "A snapshot this often, seconds: what a start has to replay at most.",
+    },
+    Setting {
+        section: "log",
+        key: "checkpoint_interval_ms",
+        shape: Shape::Integer { min: 10, max: 3_600_000 },
+        default: "1000",
+        doc: "A signed checkpoint of each shard this often while it has new records,\n\
+              milliseconds: how long after an order its receipt can be had.",
     },
     Setting {
         section: "holds",

@@ -63,6 +63,8 @@ problems! {
     Forbidden = 403 "forbidden" "The caller may not do this";
     /// No such thing, or not one's own.
     NotFound = 404 "not-found" "There is no such thing";
+    /// No checkpoint covers the order yet.
+    ReceiptNotYet = 404 "receipt-not-yet" "The receipt is not there yet";
     /// A hold or cart names a product that does not exist.
     UnknownSku = 404 "unknown-sku" "There is no such product";
     /// The path exists, the method does not.

@@ -7,6 +7,8 @@
 //! superblock that says so is durable, and that only after its copy is. With [`Retention::Discard`]
 //! the copy is left out, by the operator's word.
 //!
+//! A segment whose records no checkpoint covers yet stays live as well: the trees are built from it.
+//!
 //! Runs beside the node on a housekeeping thread. The node hands over its streams' superblocks for
 //! the time (nobody else writes them while it runs) and takes the freed segments back.
 //! Deliberately keeps the segment that is being written, whatever covers it.
@@ -44,11 +46,19 @@ pub struct Freed {
     pub segments: Vec<SegmentUse>,
 }
 
-/// Archives and frees what every kept snapshot of every shard covers; one entry per stream.
-pub fn archive(paths: &LogPaths, retention: Retention) -> Result<Vec<Freed>, ReadError> {
+/// Archives and frees what every kept snapshot of every shard covers and its last checkpoint too
+/// (`signed`: records of each shard in a signed tree); one entry per stream.
+pub fn archive(
+    paths: &LogPaths,
+    retention: Retention,
+    signed: &[u64],
+) -> Result<Vec<Freed>, ReadError> {
     let (log, tails) = StoreLog::read(paths, Scope::Live, &mut |_| {})?;
     let shape = tails[0].superblock.shape;
-    let covered = covered_positions(&paths.snapshots, shape.store_id, shape.shards_count)?;
+    let mut covered = covered_positions(&paths.snapshots, shape.store_id, shape.shards_count)?;
+    for (covered, signed) in covered.iter_mut().zip(signed) {
+        *covered = (*covered).min(*signed);
+    }
     if retention == Retention::Archive {
         fs::create_dir_all(&paths.archive).map_err(ReadError::file("create", &paths.archive))?;
     }

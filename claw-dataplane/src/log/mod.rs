@@ -21,6 +21,7 @@ mod file_store;
 mod metrics;
 mod paths;
 mod probe;
+pub mod proof;
 mod read_error;
 mod reader;
 mod recover;

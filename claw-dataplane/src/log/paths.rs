@@ -11,6 +11,8 @@ pub struct LogPaths {
     pub archive: PathBuf,
     /// Snapshots; need not exist.
     pub snapshots: PathBuf,
+    /// Trees and checkpoints; need not exist.
+    pub proofs: PathBuf,
 }
 
 impl LogPaths {
@@ -18,6 +20,7 @@ impl LogPaths {
     pub fn in_store(store: &Path) -> Self {
         let data = store.join("data");
         let snapshots = data.join("snapshots");
-        Self { data, archive: store.join("archive"), snapshots }
+        let proofs = data.join("proofs");
+        Self { data, archive: store.join("archive"), snapshots, proofs }
     }
 }

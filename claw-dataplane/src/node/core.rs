@@ -28,6 +28,7 @@ use super::keys::KeyWatch;
 use super::lane::Lane;
 use super::peer::Peers;
 use super::pending::PendingRequests;
+use super::proofs::ProofDesk;
 use super::shared::Shared;
 use super::stream::Stream;
 use super::subjects::SubjectWatch;
@@ -69,6 +70,8 @@ pub struct CoreParts {
     pub shared: Arc<Shared>,
     /// From requests to commands, and from outcomes to answers.
     pub gate: Box<Gate>,
+    /// Where receipts are asked for.
+    pub proofs: ProofDesk,
     /// Registers key changes in the log; on the core of shard 0 only.
     pub key_watch: Option<KeyWatch>,
     /// Its tickets.
@@ -102,6 +105,7 @@ pub struct Core {
     pub(super) shared: Arc<Shared>,
     /// Taken out while it is used beside the core.
     pub(super) gate: Option<Box<Gate>>,
+    pub(super) proofs: ProofDesk,
     pub(super) key_watch: Option<KeyWatch>,
     pub(super) subject_watch: SubjectWatch,
     pub(super) keyring_next: Option<Arc<Keyring>>,
@@ -153,6 +157,7 @@ impl Core {
             addresses: parts.addresses,
             shared: parts.shared,
             gate: Some(parts.gate),
+            proofs: parts.proofs,
             key_watch: parts.key_watch,
             subject_watch: parts.subject_watch,
             keyring_next: None,

@@ -105,6 +105,9 @@ impl Core {
                 let told = Outcome::decode(&mut Reader::new(outcome));
                 self.forgotten_told(matches!(told, Ok(Outcome::SubjectForgotten)));
             }
+            Stage::Receipt => self.ask_prover(key, outcome, Position { shard, sequence }),
+            // The home shard answers once.
+            Stage::Prove(_) => {}
             Stage::Price { .. } => self.ask_with_price(key, outcome, shard, sequence),
         }
     }
@@ -138,7 +141,13 @@ impl Core {
         }
     }
 
-    fn render(&mut self, pending: &Pending, outcome: &[u8], shard: ShardId, sequence: u64) {
+    pub(super) fn render(
+        &mut self,
+        pending: &Pending,
+        outcome: &[u8],
+        shard: ShardId,
+        sequence: u64,
+    ) {
         let Some(asker) = &pending.asker else { return };
         let Some(peer) = self.peers.touch(asker.connection) else { return };
         let gate = self.gate.as_mut().expect("not in use while effects run");

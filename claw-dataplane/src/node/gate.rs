@@ -226,6 +226,18 @@ impl Gate {
         self.metrics.answered(context.route, status);
     }
 
+    /// Writes an answer that was made elsewhere.
+    pub fn render_json(
+        &mut self,
+        out: &mut Vec<u8>,
+        context: ReplyContext,
+        body: &[u8],
+        position: Position,
+    ) {
+        let status = self.renderer.json(out, context, body, &[position]);
+        self.metrics.answered(context.route, status);
+    }
+
     /// Writes a list made of every shard's part.
     pub fn render_list(
         &mut self,

@@ -252,7 +252,9 @@ impl Core {
         };
         match routed.target {
             Target::Shard(shard) => {
-                let key = self.wait(asker, Stage::Answer)?;
+                let receipt = matches!(request.command, Command::ReadOrderRecords { .. });
+                let stage = if receipt { Stage::Receipt } else { Stage::Answer };
+                let key = self.wait(asker, stage)?;
                 request.reply_to = self.reply_to(key);
                 self.send_request(shard, &request, key)
             }
@@ -353,6 +355,7 @@ fn session_of<'a>(command: &Command<'a>) -> Option<&'a str> {
         | Command::ReleaseHold { session, .. }
         | Command::ExtendHold { session, .. }
         | Command::ReadOrder { session, .. }
+        | Command::ReadOrderRecords { session, .. }
         | Command::AdvanceOrder { session, .. } => session,
         _ => None,
     }

@@ -27,6 +27,7 @@ pub mod keys;
 pub mod lane;
 pub mod peer;
 pub mod pending;
+pub mod proofs;
 pub mod shared;
 pub mod slab;
 pub mod stream;

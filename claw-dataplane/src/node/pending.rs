@@ -4,7 +4,7 @@
 //! route. Two routes take more than one outcome: a cart item needs its product's price first, and a
 //! list gathers every shard's part.
 
-use claw_common::id::ShardId;
+use claw_common::id::{Position, ShardId};
 
 use crate::ingest::http::Ticket;
 use crate::ingest::render::ReplyContext;
@@ -56,6 +56,10 @@ pub enum Stage {
     KeyChange,
     /// That a subject was forgotten is in the log.
     Forget,
+    /// It says which records an order has, for its receipt.
+    Receipt,
+    /// The prover makes the receipt of what was read at this position.
+    Prove(Position),
 }
 
 /// A list being gathered.

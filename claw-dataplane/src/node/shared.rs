@@ -23,6 +23,8 @@ pub struct Shared {
     cores_count: u32,
     /// Durable sequence of every shard.
     positions: Vec<AtomicU64>,
+    /// Records of every shard that a signed checkpoint covers.
+    signed: Vec<AtomicU64>,
     /// Counters of every core.
     cores: Vec<CoreCounters>,
     /// Raised to ask every core for the hashes of its shards.
@@ -71,6 +73,7 @@ impl Shared {
             ready_count: AtomicU32::new(0),
             cores_count: u32::try_from(cores_count).expect("at most CORES_MAX"),
             positions: (0..shards_count).map(|_| AtomicU64::new(0)).collect(),
+            signed: (0..shards_count).map(|_| AtomicU64::new(0)).collect(),
             cores: (0..cores_count).map(|_| CoreCounters::default()).collect(),
             hashes_asked: AtomicU64::new(0),
             hashes: (0..shards_count).map(|_| Mutex::default()).collect(),
@@ -108,6 +111,16 @@ impl Shared {
     /// How far a shard is durable; `None` for a shard the store does not have.
     pub fn position(&self, shard: ShardId) -> Option<u64> {
         self.positions.get(usize::from(shard.0)).map(|position| position.load(Ordering::Acquire))
+    }
+
+    /// Says how far a shard's records are in a signed checkpoint.
+    pub fn publish_signed(&self, shard: ShardId, size: u64) {
+        self.signed[usize::from(shard.0)].store(size, Ordering::Release);
+    }
+
+    /// Records of every shard that a signed checkpoint covers.
+    pub fn signed_sizes(&self) -> Vec<u64> {
+        self.signed.iter().map(|size| size.load(Ordering::Acquire)).collect()
     }
 
     /// Counters of every core.
@@ -191,10 +204,14 @@ impl Shared {
                 writeln!(text, "{name}{suffix}{{core=\"{number}\"}} {value}").ok();
             }
         }
-        writeln!(text, "# TYPE claw_shard_position gauge").ok();
-        for (shard, position) in self.positions.iter().enumerate() {
-            let value = position.load(Ordering::Relaxed);
-            writeln!(text, "claw_shard_position{{shard=\"{shard}\"}} {value}").ok();
+        for (name, values) in
+            [("claw_shard_position", &self.positions), ("claw_shard_signed", &self.signed)]
+        {
+            writeln!(text, "# TYPE {name} gauge").ok();
+            for (shard, value) in values.iter().enumerate() {
+                let value = value.load(Ordering::Relaxed);
+                writeln!(text, "{name}{{shard=\"{shard}\"}} {value}").ok();
+            }
         }
     }
 }

@@ -76,6 +76,7 @@ impl Core {
         self.reap()?;
         self.deliver_durable();
         self.collect_mail();
+        self.collect_proofs();
         self.settle_keyring();
         self.pass_time()?;
         self.work()?;

@@ -18,6 +18,7 @@ use crate::log::SegmentSupply;
 use crate::node::certificate::CertificateWatch;
 use crate::node::core::CoreError;
 use crate::node::keys;
+use crate::node::proofs;
 use crate::node::shared::Shared;
 use crate::ring::{ListenShape, RingWaker, listen};
 use crate::subjects::SubjectKeys;
@@ -30,6 +31,7 @@ use super::housekeeping::{Housekeeping, HousekeepingSeed};
 use super::mesh;
 use super::open::{Opened, Summary, open};
 use super::placement::{Placement, cpus_allowed};
+use super::prover::{ProverParts, ProverSeed};
 use super::signals;
 
 /// How long the main thread waits for a signal before it looks at its threads.
@@ -37,12 +39,19 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(50);
 /// How often the certificate's files are looked at.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The threads beside the cores.
+struct Helpers {
+    housekeeping: Housekeeping,
+    prover: ProverSeed,
+}
+
 /// A node that serves.
 #[derive(Debug)]
 pub struct Node {
     threads: Vec<JoinHandle<Result<(), CoreError>>>,
     wakers: Vec<RingWaker>,
     housekeeping: Housekeeping,
+    prover: JoinHandle<()>,
     shared: Arc<Shared>,
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
@@ -66,6 +75,14 @@ impl Node {
         for (shard, tail) in (0..).map(ShardId).zip(&opened.recovered.shards) {
             shared.publish(shard, tail.sequence);
         }
+        let (desks, office) = proofs::build(placement.cores_count());
+        let parts = ProverParts {
+            office,
+            placement: placement.clone(),
+            shared: Arc::clone(&shared),
+            cpus: spare_cpus.clone(),
+        };
+        let prover = ProverSeed::open(config, &opened, parts)?;
         let supplies: Vec<_> = placement.cores().map(|_| SegmentSupply::new()).collect();
         let housekeeping = Housekeeping::start(HousekeepingSeed {
             store: Arc::clone(&opened.store),
@@ -80,7 +97,7 @@ impl Node {
         let summary = opened.summary(config, &placement);
         let mut seeds = Vec::new();
         let mut endpoints = mesh::build(placement.cores_count()).into_iter();
-        for (core, supply) in placement.cores().zip(supplies) {
+        for ((core, supply), proofs) in placement.cores().zip(supplies).zip(desks) {
             let (tail, shards) = opened.take_core(core, &placement, schema.version());
             seeds.push(CoreSeed {
                 id: core,
@@ -94,18 +111,19 @@ impl Node {
                 shards,
                 mesh: endpoints.next().expect("one endpoint a core"),
                 certificates: certificate.as_ref().map(CertificateWatch::certificates),
+                proofs,
                 shared: Arc::clone(&shared),
                 subject_keys: Arc::clone(&subject_keys),
                 spare_cpus: spare_cpus.clone(),
             });
         }
-        let node = Self::start_cores(seeds, housekeeping, shared, summary)?;
+        let node = Self::start_cores(seeds, Helpers { housekeeping, prover }, shared, summary)?;
         Ok(Self { certificate, ..node })
     }
 
     fn start_cores(
         seeds: Vec<CoreSeed>,
-        housekeeping: Housekeeping,
+        helpers: Helpers,
         shared: Arc<Shared>,
         summary: Summary,
     ) -> Result<Self, BootError> {
@@ -129,17 +147,20 @@ impl Node {
         }
         let parts: Vec<Started> = parts.into_iter().flatten().collect();
         let (address, tls_address) = (parts[0].address, parts[0].tls_address);
-        let wakers = parts.iter().map(|part| part.waker.clone()).collect();
+        let wakers: Vec<RingWaker> = parts.iter().map(|part| part.waker.clone()).collect();
         let addresses: Arc<[_]> = parts.into_iter().map(|part| part.ring).collect();
         for sender in go {
             // A core that is gone is noticed by `serve`.
             drop(sender.send(Arc::clone(&addresses)));
         }
+        let Helpers { housekeeping, prover } = helpers;
+        let prover = prover.start(wakers.clone());
         let certificate = None;
         Ok(Self {
             threads,
             wakers,
             housekeeping,
+            prover,
             shared,
             address,
             tls_address,
@@ -186,6 +207,10 @@ impl Node {
             self.join_ended();
         }
         self.housekeeping.stop();
+        // Its queue ended with the cores; what they wrote is signed now.
+        if self.prover.join().is_err() {
+            log::error!("the prover panicked");
+        }
         log::info!("drained: every acknowledged command is durable");
     }
 

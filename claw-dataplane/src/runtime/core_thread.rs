@@ -31,6 +31,7 @@ use crate::node::envelope::Envelope;
 use crate::node::gate::Gate;
 use crate::node::keys::{KEY_SHARD, KeyWatch};
 use crate::node::lane::{Lane, LaneStart};
+use crate::node::proofs::ProofDesk;
 use crate::node::shared::Shared;
 use crate::node::stream::{Stream, StreamStart};
 use crate::node::subjects::SubjectWatch;
@@ -75,6 +76,8 @@ pub struct CoreSeed {
     pub shards: Vec<(Shard, LaneStart)>,
     /// Its ends of the mesh.
     pub mesh: Endpoint<Envelope>,
+    /// Where receipts are asked for.
+    pub proofs: ProofDesk,
     /// What all cores share.
     pub shared: Arc<Shared>,
     /// Where the certificate in force is, when TLS is served.
@@ -196,6 +199,7 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
         addresses: Arc::from(Vec::new()),
         shared: seed.shared,
         gate: Box::new(Gate::new(&seed.config, seed.schema, Arc::clone(&seed.subject_keys))),
+        proofs: seed.proofs,
         key_watch: has_keys.then(|| KeyWatch::new(store_dir)),
         tickets: TicketDesk::new(seed.id.0, ticket_key),
         subject_watch: SubjectWatch::new(seed.subject_keys),

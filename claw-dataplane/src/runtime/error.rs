@@ -44,6 +44,9 @@ pub enum BootError {
     /// Reading the log.
     #[error("{0}")]
     Read(#[from] crate::log::ReadError),
+    /// What was signed, or the key to sign with.
+    #[error("{0}")]
+    Proofs(#[from] crate::log::proof::ProofError),
     /// Recovery.
     #[error("{0}")]
     Recover(#[from] crate::log::RecoverError<RebuildError>),

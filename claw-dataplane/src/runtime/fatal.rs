@@ -27,6 +27,9 @@ pub enum FatalReason {
     /// Replaying the durable log gave another state than the live one.
     #[error("replay differs from the live state: {0}; stop serving and keep the data directory")]
     Diverged(String),
+    /// What was signed could not be kept, or not be signed on.
+    #[error("checkpoints: {0}")]
+    Proofs(String),
     /// A core's thread ended although nobody asked it to.
     #[error("a core stopped by itself: {0}")]
     CoreLost(String),

@@ -229,7 +229,7 @@ impl Keeper {
             write_snapshot(&self.paths.snapshots, &header, &body)?;
         }
         drop(rebuilt);
-        for freed in archive(&self.paths, self.retention)? {
+        for freed in archive(&self.paths, self.retention, &self.shared.signed_sizes())? {
             let number = usize::from(freed.superblock.stream);
             if let Some(stream) = self.streams.get_mut(number) {
                 stream.free.extend(freed.segments.iter().map(|used| used.segment));

@@ -67,6 +67,7 @@ pub fn open(
         data: store.path().to_owned(),
         archive: config.log.archive_dir.clone(),
         snapshots: store.path().join("snapshots"),
+        proofs: store.path().join("proofs"),
     };
     if store.streams()?.is_empty() {
         let shape = StoreShape {

@@ -2,7 +2,8 @@
 //!
 //! Holds what the interface shows and what is owed: `pending` and `coupon_pending` say which other
 //! shards have not yet acknowledged the last thing asked of them (to settle while *confirming*, to
-//! give back when *cancelled*). The delivery address is in the log only.
+//! give back when *cancelled*). `records` says where in the log it all stands, for receipts. The
+//! delivery address is in the log only.
 
 use arrayvec::ArrayVec;
 use claw_common::id::{Id, Session, Sku};
@@ -23,6 +24,8 @@ use crate::stdx::Keyed;
 
 /// Bytes of one entry of a history: a state and a time.
 const HISTORY_ENTRY_BYTES: usize = 9;
+/// Records of one order: the claim of its hold, then one for each state it entered.
+const RECORDS_MAX: usize = 1 + ORDER_HISTORY_MAX;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +60,17 @@ pub struct Order {
     pub lines: StoredLines,
     /// Encoded (`u8` state, `u64` Unix ms) pairs.
     pub history: ArrayVec<u8, { ORDER_HISTORY_MAX * HISTORY_ENTRY_BYTES }>,
+    /// Encoded `u64` sequences of the records that made it what it is, oldest first.
+    pub records: ArrayVec<u8, { RECORDS_MAX * size_of::<u64>() }>,
+}
+
+/// The record by which an order enters a state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// Its time.
+    pub(crate) now_ms: UnixMs,
+    /// Its sequence.
+    pub(crate) sequence: u64,
 }
 
 impl Order {
@@ -107,21 +121,28 @@ impl Order {
     }
 
     /// Moves it on; what the table does not allow is a damaged log.
-    pub(crate) fn take(&mut self, trigger: Trigger, now_ms: UnixMs) -> Result<(), ApplyError> {
+    pub(crate) fn take(&mut self, trigger: Trigger, entry: Entry) -> Result<(), ApplyError> {
         let to = next(self.state, trigger);
         let to = to.ok_or(ApplyError::contradiction("the order's state does not allow it"))?;
-        self.enter(to, now_ms);
+        self.enter(to, entry);
         Ok(())
     }
 
     /// Notes a state in the history.
-    pub(crate) fn enter(&mut self, state: OrderState, now_ms: UnixMs) {
+    pub(crate) fn enter(&mut self, state: OrderState, entry: Entry) {
         self.state = state;
-        let mut entry = [0; HISTORY_ENTRY_BYTES];
-        entry[0] = state as u8;
-        entry[1..].copy_from_slice(&now_ms.to_le_bytes());
-        let added = self.history.try_extend_from_slice(&entry);
+        let mut bytes = [0; HISTORY_ENTRY_BYTES];
+        bytes[0] = state as u8;
+        bytes[1..].copy_from_slice(&entry.now_ms.to_le_bytes());
+        let added = self.history.try_extend_from_slice(&bytes);
         assert!(added.is_ok(), "no path through the table is longer than ORDER_HISTORY_MAX");
+        self.note_record(entry.sequence);
+    }
+
+    /// Notes a record that belongs to its receipt.
+    pub(crate) fn note_record(&mut self, sequence: u64) {
+        let added = self.records.try_extend_from_slice(&sequence.to_le_bytes());
+        assert!(added.is_ok(), "one for each state and one before");
     }
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -141,6 +162,7 @@ impl Order {
             coupon_pending: flag(r)?,
             lines: StoredLines::read(r)?,
             history: ArrayVec::try_from(r.blob()?).ok().ok_or_else(|| r.invalid("history"))?,
+            records: ArrayVec::try_from(r.blob()?).ok().ok_or_else(|| r.invalid("records"))?,
         })
     }
 }
@@ -174,5 +196,6 @@ impl Encode for Order {
         w.u8(u8::from(self.coupon_pending));
         self.lines.lines().encode(w);
         w.blob(&self.history);
+        w.blob(&self.records);
     }
 }

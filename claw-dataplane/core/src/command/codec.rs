@@ -137,7 +137,8 @@ impl Encode for Command<'_> {
             Command::ReadCart { cart: id, session }
             | Command::ReadHold { hold: id, session }
             | Command::ReleaseHold { hold: id, session }
-            | Command::ReadOrder { order: id, session } => {
+            | Command::ReadOrder { order: id, session }
+            | Command::ReadOrderRecords { order: id, session } => {
                 writer.id(id);
                 writer.option(session, Writer::text);
             }
@@ -213,6 +214,7 @@ impl Command<'_> {
             Command::ChangeKey { .. } => 18,
             Command::RecordEvent { .. } => 19,
             Command::ForgetSubject { .. } => 20,
+            Command::ReadOrderRecords { .. } => 21,
         }
     }
 
@@ -226,6 +228,7 @@ impl Command<'_> {
                 | Command::ReadCart { .. }
                 | Command::ReadHold { .. }
                 | Command::ReadOrder { .. }
+                | Command::ReadOrderRecords { .. }
         )
     }
 
@@ -324,6 +327,7 @@ impl<'a> Decode<'a> for Command<'a> {
                 at_ms: r.u64()?,
                 by: r.text()?,
             },
+            21 => Self::ReadOrderRecords { order: r.id()?, session: r.option(Reader::text)? },
             _ => return Err(r.invalid("command")),
         })
     }

@@ -205,6 +205,13 @@ pub enum Command<'a> {
         /// Who asks: `None` may touch any session's.
         session: Option<&'a str>,
     },
+    /// Read which records of the log made an order (home of the order).
+    ReadOrderRecords {
+        /// Order.
+        order: Id,
+        /// Who asks: `None` may touch any session's.
+        session: Option<&'a str>,
+    },
     /// Take an order a step on (home of the order).
     AdvanceOrder {
         /// Order.

@@ -71,6 +71,7 @@
 mod block;
 mod chain;
 pub mod layout;
+mod leaf;
 mod recovery;
 mod segment;
 mod superblock;
@@ -81,6 +82,7 @@ mod tests;
 
 pub use block::{BlockDraft, BlockJournal, Opening, SealInputs, Sealed, seal_mark};
 pub use chain::{Apply, ChainError, ShardChains, ShardStart, ShardTail, StreamBlocks, replay};
+pub use leaf::{LeafView, leaf_bytes, leaf_hash};
 pub use recovery::{
     BlockPlace, CutBlock, Damage, RecoveryError, SegmentUse, StreamRecovery, StreamTail,
 };

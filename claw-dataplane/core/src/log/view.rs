@@ -12,7 +12,7 @@ use claw_common::event::{
     BLOCK_FLAG_MARK, BLOCK_MAGIC, BLOCK_SHARD_NONE, BlockHeader, FORMAT_VERSION,
     RECORD_ALIGN_BYTES, RecordHeader, SEEN_NOTHING_MORE,
 };
-use claw_common::id::ShardId;
+use claw_common::id::{Position, ShardId};
 use claw_common::limits::{BLOCK_ALIGN_BYTES, BLOCK_BYTES_MAX, SHARDS_MAX, WRITES_IN_FLIGHT_MAX};
 use zerocopy::FromBytes;
 use zerocopy::little_endian::U64;
@@ -236,6 +236,8 @@ pub struct RecordView<'a> {
     pub shard: ShardId,
     /// Its place in the shard, counted from 1.
     pub sequence: u64,
+    /// All of it as it lies, padding included.
+    pub bytes: &'a [u8],
     /// The header as it lies.
     pub header: &'a RecordHeader,
     /// The encoded event.
@@ -270,15 +272,15 @@ impl<'a> Iterator for Records<'a> {
     /// Ends early, rather than panics, should a mapped file change under the reader.
     fn next(&mut self) -> Option<RecordView<'a>> {
         let (parts, rest) = split_record(self.rest)?;
-        let sequence = self.sequence;
+        let bytes = &self.rest[..self.rest.len() - rest.len()];
+        let record = parts.view(Position { shard: self.shard, sequence: self.sequence }, bytes);
         self.rest = rest;
         self.sequence += 1;
-        let RecordParts { header, event, extra, answer, evidence } = parts;
-        Some(RecordView { shard: self.shard, sequence, header, event, extra, answer, evidence })
+        Some(record)
     }
 }
 
-struct RecordParts<'a> {
+pub(super) struct RecordParts<'a> {
     header: &'a RecordHeader,
     event: &'a [u8],
     extra: &'a [u8],
@@ -286,8 +288,17 @@ struct RecordParts<'a> {
     evidence: &'a [u8],
 }
 
+impl<'a> RecordParts<'a> {
+    /// The record at its place; `bytes` are all of it.
+    pub(super) const fn view(self, place: Position, bytes: &'a [u8]) -> RecordView<'a> {
+        let Position { shard, sequence } = place;
+        let RecordParts { header, event, extra, answer, evidence } = self;
+        RecordView { shard, sequence, bytes, header, event, extra, answer, evidence }
+    }
+}
+
 /// The record at the front and what follows it; `None` when it does not fit.
-fn split_record(bytes: &[u8]) -> Option<(RecordParts<'_>, &[u8])> {
+pub(super) fn split_record(bytes: &[u8]) -> Option<(RecordParts<'_>, &[u8])> {
     let (header, _) = RecordHeader::ref_from_prefix(bytes).ok()?;
     let size_bytes = size(header.size_bytes.get());
     if !size_bytes.is_multiple_of(RECORD_ALIGN_BYTES) {

@@ -90,11 +90,7 @@ pub fn inclusion_proof(index: u64, size: u64, nodes: &mut Nodes<'_>) -> Option<V
 
 /// Proof that the tree of `new_size` leaves begins with the tree of `old_size`; `None` when it
 /// cannot, or a node is missing. Empty when the old tree is empty or the new one itself.
-pub fn consistency_proof(
-    old_size: u64,
-    new_size: u64,
-    nodes: &mut Nodes<'_>,
-) -> Option<Vec<Hash>> {
+pub fn consistency_proof(old_size: u64, new_size: u64, nodes: &mut Nodes<'_>) -> Option<Vec<Hash>> {
     if old_size > new_size {
         return None;
     }

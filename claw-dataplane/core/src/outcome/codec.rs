@@ -21,6 +21,7 @@ impl Outcome<'_> {
             Outcome::Cart(view) => 64 + view.lines.encoded_bytes(),
             Outcome::Hold(view) => 64 + view.lines.encoded_bytes(),
             Outcome::Order(view) => 128 + view.lines.encoded_bytes() + view.history.len(),
+            Outcome::OrderRecords { sequences, .. } => 32 + sequences.len(),
             Outcome::Coupon(view) => 128 + view.code.len(),
             Outcome::CartCreated { .. } | Outcome::KeyChanged | Outcome::SubjectForgotten => 32,
             Outcome::EventRecorded { name, .. } => 32 + name.len(),
@@ -74,6 +75,11 @@ impl Encode for Outcome<'_> {
                 writer.u16(*version);
             }
             Outcome::SubjectForgotten => writer.u8(11),
+            Outcome::OrderRecords { order, sequences } => {
+                writer.u8(12);
+                writer.id(*order);
+                writer.blob(sequences);
+            }
         }
     }
 }
@@ -99,6 +105,7 @@ impl<'a> Decode<'a> for Outcome<'a> {
                 version: reader.u16()?,
             },
             11 => Self::SubjectForgotten,
+            12 => Self::OrderRecords { order: reader.id()?, sequences: reader.blob()? },
             _ => return Err(reader.invalid("outcome")),
         })
     }

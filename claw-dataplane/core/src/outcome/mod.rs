@@ -41,6 +41,13 @@ pub enum Outcome<'a> {
     Hold(HoldView<'a>),
     /// An order as it is now.
     Order(OrderView<'a>),
+    /// Which records of the order's shard made it.
+    OrderRecords {
+        /// Order.
+        order: Id,
+        /// Encoded `u64` sequences, little-endian, oldest first.
+        sequences: &'a [u8],
+    },
     /// Key change taken.
     KeyChanged,
     /// An event of the store's own is in the log.

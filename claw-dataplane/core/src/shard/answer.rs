@@ -15,6 +15,7 @@ pub(crate) enum Show<'a> {
     EventRecorded { event: Id, name: &'a str, version: u16 },
     KeyChanged,
     Order(Id),
+    OrderRecords(Id),
     Product { sku: &'a str, created: bool },
     Refused(Refusal<'a>),
     SubjectForgotten,
@@ -38,6 +39,10 @@ impl State {
             }
             Show::KeyChanged => Outcome::KeyChanged,
             Show::Order(order) => Outcome::Order(self.orders.get(&order.0).expect(there).view()),
+            Show::OrderRecords(order) => {
+                let sequences = &self.orders.get(&order.0).expect(there).records;
+                Outcome::OrderRecords { order, sequences }
+            }
             Show::Product { sku, created } => {
                 Outcome::Product(self.products.get(sku).expect(there).view(created))
             }

@@ -5,11 +5,14 @@
 //! on_hand - held`, nothing negative; each hold ends once; no coupon is used beyond its limit. At
 //! the end what products count as held must be what holds, orders and reservations hold.
 //!
+//! With `--full` the log itself is audited as well: see `full`.
+//!
 //! Works beside a running node, up to what is readable. What shards owe each other is judged only
 //! when no node runs, since then nothing is under way that the log does not say.
 //! Deliberately needs the whole history: with `retention = "discard"` there is none.
 
 mod books;
+mod full;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -24,7 +27,10 @@ use serde_json::{Value, json};
 
 use super::log::source::Source;
 use super::output;
+use super::output::public_key;
+use crate::log::ReadError;
 use books::{Books, Stock};
+use full::FullReport;
 
 /// Replay the log and check every SKU, hold and coupon.
 #[derive(Args, Debug)]
@@ -32,12 +38,21 @@ use books::{Books, Stock};
 Examples:
   claw audit --store shop
   claw audit --store shop --json | jq .oversold
+  claw audit --store shop --full --node-key node.pub
 
-Exit code 0 when the books balance, 1 when they do not.")]
+--full also checks, over the whole log with its archive: checksums and chains, every ed25519
+signature in a record, every signed checkpoint against a tree built anew, every snapshot against a
+replay. Exit code 0 when all of it holds, 1 with the first finding of each part named.")]
 pub struct AuditArgs {
     /// The store's folder
     #[arg(long, value_name = "DIR", default_value = ".")]
     store: PathBuf,
+    /// Also check chains, signatures, checkpoints and states
+    #[arg(long)]
+    full: bool,
+    /// The node's public key: a file, or base64 [default: as the store names it]
+    #[arg(long, value_name = "FILE|BASE64", requires = "full")]
+    node_key: Option<String>,
     /// Print the answer as JSON, every SKU in it
     #[arg(long)]
     json: bool,
@@ -45,16 +60,41 @@ pub struct AuditArgs {
 
 /// Audits a store.
 pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
-    let source = Source::open(&args.store)?;
+    let source = match Source::open(&args.store) {
+        Err(error) if args.full && error.downcast_ref::<ReadError>().is_some() => {
+            return tell_damage(args, &error);
+        }
+        opened => opened?,
+    };
     let quiet = !node_runs(&source.paths.data);
     let report =
         audit(&source, quiet).with_context(|| format!("auditing {}", args.store.display()))?;
+    let public = args.node_key.as_deref().map(|key| public_key("--node-key", key)).transpose()?;
+    let full = args.full.then(|| full::audit(&source, &args.store, public)).transpose()?;
     if args.json {
-        output::json(&report.object())?;
+        let mut object = report.object();
+        if let Some(full) = &full {
+            object["full"] = full.object();
+        }
+        output::json(&object)?;
     } else {
-        output::data(report.text().trim_end())?;
+        let lines = full.iter().flat_map(FullReport::lines).map(|line| line + "\n");
+        let text = report.text() + &lines.collect::<String>();
+        output::data(text.trim_end())?;
     }
-    Ok(if report.books.balance() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let holds = report.books.balance() && full.is_none_or(|full| full.holds());
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A log that cannot be read leaves nothing else to be judged.
+fn tell_damage(args: &AuditArgs, error: &anyhow::Error) -> anyhow::Result<ExitCode> {
+    let report = FullReport::unreadable(format!("{error:#}"));
+    if args.json {
+        output::json(&json!({ "full": report.object() }))?;
+    } else {
+        output::data(&report.lines().join("\n"))?;
+    }
+    Ok(ExitCode::FAILURE)
 }
 
 /// Whether a node has the data folder locked.

@@ -3,6 +3,7 @@
 //! Owns the arguments. Each sub-verb is a file; `source` opens the store, `render` makes an
 //! event readable. Nothing here changes a store.
 
+mod checkpoints;
 mod compare;
 pub(super) mod render;
 mod show;
@@ -33,6 +34,7 @@ enum LogVerb {
     Show(ShowArgs),
     Tail(TailArgs),
     Verify(VerifyArgs),
+    Checkpoints(CheckpointsArgs),
     Stats(StatsArgs),
     Compare(CompareArgs),
 }
@@ -95,6 +97,35 @@ struct VerifyArgs {
     #[arg(long, value_name = "DIR", default_value = ".")]
     store: PathBuf,
     /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// List the signed checkpoints, or prove that one contains another.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  claw log checkpoints --store shop
+  claw log checkpoints --store shop --shard 0 --json
+  claw log checkpoints --store shop --shard 0 --from 120 > later.json
+  claw log checkpoints --store shop --shard 0 --from 120 --to 360 > between.json
+
+With --from the proof is printed that a later checkpoint contains the one of that size, for
+`claw verify --later` and `claw verify --consistency`. Exit code 1 when there is no such checkpoint.")]
+struct CheckpointsArgs {
+    /// The store's folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    store: PathBuf,
+    /// Only this shard's
+    #[arg(long, value_name = "N")]
+    shard: Option<u16>,
+    /// Prove from the checkpoint with this many records
+    #[arg(long, value_name = "SIZE", requires = "shard")]
+    from: Option<u64>,
+    /// Up to the checkpoint with this many records [default: the last]
+    #[arg(long, value_name = "SIZE", requires = "from")]
+    to: Option<u64>,
+    /// Print the list as JSON
     #[arg(long)]
     json: bool,
 }
@@ -205,6 +236,7 @@ pub fn run(args: LogArgs) -> anyhow::Result<ExitCode> {
         LogVerb::Show(args) => show::run(&args),
         LogVerb::Tail(args) => tail::run(&args),
         LogVerb::Verify(args) => verify::run(&args),
+        LogVerb::Checkpoints(args) => checkpoints::run(&args),
         LogVerb::Stats(args) => stats::run(&args),
         LogVerb::Compare(args) => compare::run(&args),
     }

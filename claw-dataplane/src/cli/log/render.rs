@@ -23,7 +23,7 @@ pub(in crate::cli) fn line(form: &Form, block: &BlockView<'_>, record: &RecordVi
 }
 
 /// The kind's name, or its number where it is of a later program.
-pub(super) fn kind_name(code: u16) -> String {
+pub(in crate::cli) fn kind_name(code: u16) -> String {
     EventKind::from_code(code).map_or_else(|| format!("kind-{code}"), |kind| kind.name().to_owned())
 }
 
@@ -84,6 +84,13 @@ pub(in crate::cli) fn object(form: &Form, block: &BlockView<'_>, record: &Record
         object["vector"] = vector(block, record);
     }
     object
+}
+
+/// The event's fields in the order of its payload, as they were written.
+pub(in crate::cli) fn fields_as_written(
+    record: &RecordView<'_>,
+) -> Result<Vec<(&'static str, Value)>, String> {
+    fields(&Form::default(), record)
 }
 
 /// The event's fields in the order of its payload; one of the store's own as today's schema reads
@@ -172,7 +179,7 @@ fn canonical(text: &str) -> Value {
 }
 
 /// A value on a line: words bare, lines as `SKUxN@price`, the rest as JSON.
-fn plain(value: &Value) -> String {
+pub(in crate::cli) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) if !text.is_empty() && !text.contains([' ', '"', '=']) => text.clone(),
         Value::Array(lines) if lines.iter().all(|line| line["sku"].is_string()) => {
@@ -210,7 +217,7 @@ pub(super) fn seen_by(block: &BlockView<'_>, record: &RecordView<'_>) -> Vec<u64
     vector
 }
 
-fn auth_name(mode: u16) -> &'static str {
+pub(in crate::cli) fn auth_name(mode: u16) -> &'static str {
     match mode {
         0 => "node",
         1 => "ed25519",
@@ -221,7 +228,7 @@ fn auth_name(mode: u16) -> &'static str {
 }
 
 /// RFC 3339 with milliseconds; the bare number where no calendar reaches.
-fn time(unix_ms: u64) -> String {
+pub(in crate::cli) fn time(unix_ms: u64) -> String {
     let stamp = i64::try_from(unix_ms).ok().map(jiff::Timestamp::from_millisecond);
     match stamp {
         Some(Ok(stamp)) => format!("{stamp:.3}"),

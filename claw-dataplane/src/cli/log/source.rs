@@ -65,12 +65,17 @@ pub(super) fn read(paths: &LogPaths) -> Result<(StoreLog, Vec<StreamTail>), Read
 }
 
 fn bar() -> ProgressBar {
+    progress("reading the log {wide_bar} {bytes}/{total_bytes} {eta}", 0)
+}
+
+/// A bar on terminals, drawn by this template.
+pub(in crate::cli) fn progress(template: &str, length: usize) -> ProgressBar {
     if !stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    let template = "reading the log {wide_bar} {bytes}/{total_bytes} {eta}";
-    // The template is a constant; without it the bar is only plainer.
+    let length = u64::try_from(length).unwrap_or(0);
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+    // Templates are constants; without one the bar is only plainer.
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
@@ -94,6 +99,7 @@ pub(in crate::cli) fn log_paths(store: &Path) -> anyhow::Result<LogPaths> {
         let url: DeviceUrl = device.parse()?;
         paths.data = store.join(url.folder);
         paths.snapshots = paths.data.join("snapshots");
+        paths.proofs = paths.data.join("proofs");
     }
     paths.archive = config.log.archive_dir;
     Ok(paths)

@@ -48,6 +48,8 @@ impl KeyRegistry {
         let folder = store_dir.join("keys");
         let node = generate_ed25519()?;
         write_private(&folder.join(format!("{NODE_KEY}.pem")), node.pem.as_bytes())?;
+        let public = format!("{}\n", STANDARD.encode(node.public));
+        write_public(&folder.join(format!("{NODE_KEY}.pub")), public.as_bytes())?;
         let registry = Self { keys: Vec::new(), node_public_key: Some(node.public), folder };
         registry.save()?;
         Ok(registry)
@@ -197,8 +199,16 @@ fn read_public_key(path: &Path) -> Result<[u8; 32], KeyRegistryError> {
 
 /// Writes a new file that only its owner can read, and waits until it is on the disk.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyRegistryError> {
+    write_key(path, bytes, 0o600)
+}
+
+fn write_public(path: &Path, bytes: &[u8]) -> Result<(), KeyRegistryError> {
+    write_key(path, bytes, 0o644)
+}
+
+fn write_key(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyRegistryError> {
     let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
         file.write_all(bytes)?;
         file.sync_all()
     };

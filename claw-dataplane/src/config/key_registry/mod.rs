@@ -4,7 +4,8 @@
 //!  keys/registry.toml     number, name, role, algorithm, public key or secret file, revoked
 //!  keys/NAME.pem          an Ed25519 private key (clients; a production node needs none)
 //!  keys/NAME.secret       an HMAC secret (client and node)
-//!  keys/node.pem          the node's own key, for what it signs itself
+//!  keys/node.pem          the node's own key, for the checkpoints it signs
+//!  keys/node.pub          its public half, base64: to be pinned by whoever verifies receipts
 //! ```
 //! Numbers and names are never used again, revoked or not: events name a key by its number for as
 //! long as the log lives. The file is replaced as a whole, so a reader sees the old registry or the

@@ -30,21 +30,29 @@ pub fn identify(
     if !spec.unsafe_method() {
         return Ok(CommandKey::default());
     }
-    let key = idempotency_key(request.fields.idempotency_key)?;
-    let mut hasher = GatheringHasher::new();
+    let id = idempotency_key(request.fields.idempotency_key)?;
     // No key has an empty name, so keys and sessions cannot be taken for each other.
-    let (name, session) = match &caller.session {
+    let who = match &caller.session {
         Some(session) => ("", session.as_str()),
         None => (caller.name, ""),
     };
+    let key = identity_key(who, matched, id);
+    Ok(CommandKey { key, digest: cut(blake3::hash(request.body)) })
+}
+
+/// The first half of an identity: who asks (key or, for a token, session), for what, with which
+/// `Idempotency-Key`.
+pub fn identity_key(who: (&str, &str), matched: &Match<'_>, id: Id) -> [u8; 16] {
+    let spec = matched.route.spec();
+    let mut hasher = GatheringHasher::new();
     let [first, second] = matched.parameters;
-    for part in [name, session, spec.method, spec.template, first, second] {
+    for part in [who.0, who.1, spec.method, spec.template, first, second] {
         // The length keeps two lists of parts from looking like one.
         hasher.update(&u64::try_from(part.len()).expect("a length fits").to_le_bytes());
         hasher.update(part.as_bytes());
     }
-    hasher.update(&key.0);
-    Ok(CommandKey { key: cut(hasher.finish()), digest: cut(blake3::hash(request.body)) })
+    hasher.update(&id.0);
+    cut(hasher.finish())
 }
 
 /// Most bytes gathered: what an ordinary identity has.

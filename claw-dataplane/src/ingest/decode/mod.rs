@@ -142,6 +142,7 @@ pub fn decode<R>(
         | Route::HoldRead
         | Route::HoldRelease
         | Route::OrderRead
+        | Route::OrderReceipt
         | Route::OrderCancel
         | Route::OrderShip
         | Route::OrderRefund => by_id(input, then),
@@ -163,6 +164,7 @@ fn by_id<R>(input: &Input<'_>, then: impl FnOnce(Decoded<'_>) -> R) -> Result<R,
         Route::HoldRead => Command::ReadHold { hold: id, session },
         Route::HoldRelease => Command::ReleaseHold { hold: id, session },
         Route::OrderRead => Command::ReadOrder { order: id, session },
+        Route::OrderReceipt => Command::ReadOrderRecords { order: id, session },
         Route::OrderCancel => step(OrderStep::Cancel),
         Route::OrderShip => step(OrderStep::Ship),
         Route::OrderRefund => step(OrderStep::Refund),

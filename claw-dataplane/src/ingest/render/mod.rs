@@ -133,6 +133,20 @@ impl Renderer {
         Ok(200)
     }
 
+    /// Appends a document that was made elsewhere, and returns its status.
+    pub fn json(
+        &mut self,
+        out: &mut Vec<u8>,
+        context: ReplyContext,
+        document: &[u8],
+        positions: &[Position],
+    ) -> u16 {
+        self.body.clear();
+        self.body.extend_from_slice(document);
+        self.finish(out, context, &Head { positions, ..Head::plain(200, JSON) });
+        200
+    }
+
     /// Appends a problem of ingest or the node, and returns its status.
     pub fn problem(&mut self, out: &mut Vec<u8>, context: ReplyContext, problem: &Problem) -> u16 {
         self.body.clear();
@@ -228,6 +242,7 @@ impl Renderer {
                 views::write_event_recorded(body, *event, (name, *version));
                 (201, Extra::None)
             }
+            Outcome::OrderRecords { .. } => unreachable!("the prover makes a receipt of them"),
             Outcome::Products { .. } => unreachable!("lists are merged from pages"),
             Outcome::Refused(refused) => {
                 refusal::write_refusal(body, refused);

@@ -31,7 +31,7 @@ fn freed(outcome: &[Freed]) -> Vec<u64> {
 #[test]
 fn nothing_leaves_without_snapshots() {
     let store = full();
-    let outcome = archive(&store.paths, Retention::Archive).unwrap();
+    let outcome = archive(&store.paths, Retention::Archive, &[]).unwrap();
     assert_eq!(freed(&outcome).len(), 0);
 }
 
@@ -39,7 +39,7 @@ fn nothing_leaves_without_snapshots() {
 fn covered_segments_are_archived_reused_and_still_read() {
     let mut store = full();
     snapshot_twice(&store);
-    let outcome = archive(&store.paths, Retention::Archive).unwrap();
+    let outcome = archive(&store.paths, Retention::Archive, &[]).unwrap();
     assert_eq!(freed(&outcome), [1, 2]);
     assert_eq!(archived_segments(&store.paths.archive, 0).unwrap().len(), 2);
     let segments = outcome[0].segments.iter().map(|segment| segment.segment);
@@ -47,7 +47,7 @@ fn covered_segments_are_archived_reused_and_still_read() {
     for _ in 0..6 {
         store.append(0, 0, &[&vec![8; 80_000]]);
     }
-    let again = archive(&store.paths, Retention::Archive).unwrap();
+    let again = archive(&store.paths, Retention::Archive, &[]).unwrap();
     assert_eq!(freed(&again).len(), 0);
 
     let mut seen = Seen::default();
@@ -68,7 +68,7 @@ fn covered_segments_are_archived_reused_and_still_read() {
 fn discarded_segments_leave_no_copy() {
     let store = full();
     snapshot_twice(&store);
-    let outcome = archive(&store.paths, Retention::Discard).unwrap();
+    let outcome = archive(&store.paths, Retention::Discard, &[]).unwrap();
     assert_eq!(freed(&outcome), [1, 2]);
     assert!(!store.paths.archive.exists());
     let (_, tails) = StoreLog::read(&store.paths, Scope::Everything, &mut |_| {}).unwrap();
@@ -79,7 +79,7 @@ fn discarded_segments_leave_no_copy() {
 fn rot_in_the_archive_is_found() {
     let mut store = full();
     snapshot_twice(&store);
-    let outcome = archive(&store.paths, Retention::Archive).unwrap();
+    let outcome = archive(&store.paths, Retention::Archive, &[]).unwrap();
     store.give_free(0, outcome[0].segments.iter().map(|segment| segment.segment));
     let (_, path) = archived_segments(&store.paths.archive, 0).unwrap().remove(1);
     let mut bytes = fs::read(&path).unwrap();

@@ -126,7 +126,8 @@ impl Shard {
             | Command::ReadCoupon { .. }
             | Command::ReadCart { .. }
             | Command::ReadHold { .. }
-            | Command::ReadOrder { .. } => unreachable!("reads were answered before"),
+            | Command::ReadOrder { .. }
+            | Command::ReadOrderRecords { .. } => unreachable!("reads were answered before"),
         }
     }
 

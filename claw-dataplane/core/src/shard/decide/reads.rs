@@ -39,6 +39,11 @@ impl Shard {
                 let found = found.filter(|found| may_touch(found.session.as_str(), session));
                 found.map(|_| Show::Order(order)).ok_or(Missing::Order)
             }
+            Command::ReadOrderRecords { order, session } => {
+                let found = self.state.orders.get(&order.0);
+                let found = found.filter(|found| may_touch(found.session.as_str(), session));
+                found.map(|_| Show::OrderRecords(order)).ok_or(Missing::Order)
+            }
             _ => unreachable!("not a read"),
         };
         let show = show.unwrap_or_else(|missing| Show::Refused(Refusal::NotFound(missing)));

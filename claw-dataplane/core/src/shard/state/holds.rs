@@ -24,6 +24,7 @@ impl State {
                     session,
                     state,
                     currency,
+                    claimed_at: facts.sequence,
                     expires_at_ms: ttl_ms,
                     pinned_by: None,
                     pending: 0,
@@ -31,7 +32,7 @@ impl State {
                 })?;
                 Ok(())
             }
-            Event::HoldGranted { .. } => self.grant_hold(facts.event),
+            Event::HoldGranted { .. } => self.grant_hold(facts),
             Event::HoldExtended { hold, expires_at_ms } => {
                 let place = self.hold_in(hold, HoldState::Active)?;
                 self.holds[place].expires_at_ms = expires_at_ms;
@@ -55,8 +56,9 @@ impl State {
         }
     }
 
-    fn grant_hold(&mut self, event: &Event<'_>) -> Result<(), ApplyError> {
-        let Event::HoldGranted { hold, session, currency, expires_at_ms, lines } = *event else {
+    fn grant_hold(&mut self, facts: &Facts<'_>) -> Result<(), ApplyError> {
+        let Event::HoldGranted { hold, session, currency, expires_at_ms, lines } = *facts.event
+        else {
             return Err(ApplyError::contradiction("not a grant"));
         };
         let place = if let Some(place) = self.holds.find(&hold.0) {
@@ -72,6 +74,7 @@ impl State {
                 session: session_of(session)?,
                 state: HoldState::Reserving,
                 currency,
+                claimed_at: facts.sequence,
                 expires_at_ms,
                 pinned_by: None,
                 pending: 0,

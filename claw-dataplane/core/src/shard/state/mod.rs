@@ -17,7 +17,7 @@ use super::config::ShardConfig;
 use super::error::ApplyError;
 use super::event::{Event, KeyChanged};
 use crate::cart::{Cart, Item};
-use crate::checkout::order::Order;
+use crate::checkout::order::{Entry, Order};
 use crate::command::{CommandKey, CouponTerms};
 use crate::coupon::Coupon;
 use crate::deduplication::Window;
@@ -77,6 +77,13 @@ pub(crate) struct Facts<'a> {
     pub(crate) now_ms: UnixMs,
     pub(crate) identity: CommandKey,
     pub(crate) event: &'a Event<'a>,
+}
+
+impl Facts<'_> {
+    /// What an order's history notes of the record.
+    pub(crate) const fn entry(&self) -> Entry {
+        Entry { now_ms: self.now_ms, sequence: self.sequence }
+    }
 }
 
 impl State {

@@ -14,7 +14,6 @@ use crate::shard::event::{Event, OrderCreated};
 
 impl State {
     pub(super) fn apply_order(&mut self, facts: &Facts<'_>) -> Result<(), ApplyError> {
-        let now_ms = facts.now_ms;
         match *facts.event {
             Event::OrderCreated(ref created) => self.create_order(created, facts),
             Event::OrderPartHeld { order } => {
@@ -29,7 +28,7 @@ impl State {
             Event::OrderConfirming { .. } => self.confirm_order(facts),
             Event::OrderPlaced { order } => {
                 let place = self.order(order)?;
-                self.orders[place].take(Trigger::Settled, now_ms)
+                self.orders[place].take(Trigger::Settled, facts.entry())
             }
             Event::OrderCancelled { .. } => self.cancel_order(facts),
             Event::OrderShipped { order } => self.step_order(order, Trigger::Ship, facts),
@@ -74,8 +73,12 @@ impl State {
             coupon_pending: false,
             lines: StoredLines::new(created.lines),
             history: ArrayVec::new(),
+            records: ArrayVec::new(),
         };
-        order.enter(OrderState::Reserving, facts.now_ms);
+        if let Some(hold) = created.hold.and_then(|hold| self.holds.get(&hold.0)) {
+            order.note_record(hold.claimed_at);
+        }
+        order.enter(OrderState::Reserving, facts.entry());
         let place = self.orders.insert(order);
         let place = place.ok_or(ApplyError::CapacityFull { slab: "orders" })?;
         self.order_timers.set(place, created.deadline_ms, created.order);
@@ -88,7 +91,7 @@ impl State {
         };
         let place = self.order(order)?;
         let confirmed = &mut self.orders[place];
-        confirmed.take(Trigger::Reserved, facts.now_ms)?;
+        confirmed.take(Trigger::Reserved, facts.entry())?;
         confirmed.discount = discount;
         if confirmed.lines.lines() != lines {
             confirmed.lines = StoredLines::new(lines);
@@ -127,7 +130,7 @@ impl State {
             CancelReason::ShopperCancelled => Trigger::Cancel,
             _ => Trigger::Refused,
         };
-        self.orders[place].take(trigger, facts.now_ms)?;
+        self.orders[place].take(trigger, facts.entry())?;
         self.order_timers.cancel(place);
         if was_placed {
             self.change_order_stock(place, Counter::give_back)?;
@@ -167,7 +170,7 @@ impl State {
         facts: &Facts<'_>,
     ) -> Result<(), ApplyError> {
         let place = self.order(order)?;
-        self.orders[place].take(trigger, facts.now_ms)?;
+        self.orders[place].take(trigger, facts.entry())?;
         self.queue_order(place);
         Ok(())
     }

@@ -106,6 +106,7 @@ fn what_is_not_there_is_not_found_and_another_session_sees_nothing() {
         (Command::ExtendHold { hold, session: other, ttl_ms: 1 }, Missing::Hold),
         (buy(Basket::Hold(ABSENT)), Missing::Hold),
         (Command::ReadOrder { order: ABSENT, session: None }, Missing::Order),
+        (Command::ReadOrderRecords { order: ABSENT, session: None }, Missing::Order),
         (Command::AdvanceOrder { order: ABSENT, session: None, step }, Missing::Order),
     ];
     for (command, missing) in rows {
@@ -233,4 +234,42 @@ fn ended_holds_and_orders_refuse_what_their_state_does_not_allow() {
     let answer = world.ask(SHARD, step(OrderStep::Cancel)).unwrap();
     assert_eq!(refused(&answer), Refusal::OrderState { state: OrderState::Shipped });
     assert_eq!(world.books("a"), (2, 0, 1));
+}
+
+#[test]
+fn order_names_the_records_that_made_it_from_the_claim_on() {
+    let mut world = world();
+    let mut item = lines(&[("a", 1)]);
+    let kinds = |world: &World, answer: &Answer| -> Vec<u16> {
+        let Outcome::OrderRecords { sequences, .. } = answer.outcome() else {
+            panic!("{:?}", answer.outcome())
+        };
+        let sequences = sequences.chunks_exact(8);
+        let sequences = sequences.map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()));
+        let at = |sequence: u64| usize::try_from(sequence - 1).unwrap();
+        sequences.map(|sequence| world.logs[0].records[at(sequence)].kind).collect()
+    };
+    let claim = hold_id(&world.ask(SHARD, hold(item.lines())).unwrap());
+    world.stock("a", eur(100), 1);
+    let order = order_id(&world.ask(SHARD, buy(Basket::Hold(claim))).unwrap());
+    let ask = Command::ReadOrderRecords { order, session: Some("s") };
+    let answer = world.ask(SHARD, ask).unwrap();
+    let mut expected = vec![
+        EventKind::HoldGranted as u16,
+        EventKind::OrderCreated as u16,
+        EventKind::OrderConfirming as u16,
+        EventKind::OrderPlaced as u16,
+    ];
+    assert_eq!(kinds(&world, &answer), expected);
+    let step = OrderStep::Cancel;
+    world.ask(SHARD, Command::AdvanceOrder { order, session: None, step }).unwrap();
+    expected.push(EventKind::OrderCancelled as u16);
+    let answer = world.ask(SHARD, ask).unwrap();
+    assert_eq!(kinds(&world, &answer), expected);
+    let other = Command::ReadOrderRecords { order, session: Some("another") };
+    assert_eq!(refused(&world.ask(SHARD, other).unwrap()), Refusal::NotFound(Missing::Order));
+    let without_hold = order_id(&world.ask(SHARD, buy(Basket::Items(item.lines()))).unwrap());
+    let ask = Command::ReadOrderRecords { order: without_hold, session: None };
+    let answer = world.ask(SHARD, ask).unwrap();
+    assert_eq!(kinds(&world, &answer)[0], EventKind::OrderCreated as u16);
 }

@@ -1,0 +1,229 @@
+//! The prover's thread: trees grown from durable blocks, checkpoints signed, receipts made.
+//!
+//! Owns when these things happen: what became durable is taken every [`FOLLOW_INTERVAL`], roots are
+//! signed every `checkpoint_interval_ms` while there are new records, receipts are made as they are
+//! asked for. Runs away from the cores when there is such a place, reads the log past the page
+//! cache, and never makes a core wait. Ends after the cores, with a last checkpoint over all they
+//! wrote. What cannot be signed on stops the node: see `log::proof`.
+
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use claw_common::id::{Id, ShardId};
+
+use crate::config::Config;
+use crate::log::LogPaths;
+use crate::log::proof::{
+    Follower, FollowerStart, NodeKey, ProofError, ReceiptDraft, ShardProofs, ShardProofsStart,
+    catch_up,
+};
+use crate::node::clock::read_utc_ms;
+use crate::node::proofs::{ProofAnswer, ProofMail, ProofOffice, ProofRequest};
+use crate::node::shared::Shared;
+use crate::ring::RingWaker;
+
+use super::error::{BootError, chain};
+use super::fatal::{FatalReason, fatal};
+use super::open::Opened;
+use super::placement::{Placement, run_on};
+
+/// How often durable blocks are taken: a busy core writes a few MB in this time.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Everything but the cores' bells, which exist only once the cores do.
+#[derive(Debug)]
+pub struct ProverSeed {
+    office: ProofOffice,
+    key: NodeKey,
+    shards: Vec<ShardProofs>,
+    followers: Vec<FollowerStart>,
+    ends: Vec<u64>,
+    placement: Placement,
+    shared: Arc<Shared>,
+    paths: LogPaths,
+    store: (Id, String),
+    interval: Duration,
+    cpus: Vec<usize>,
+}
+
+/// What a prover shares with the rest of the node.
+#[derive(Debug)]
+pub struct ProverParts {
+    /// Its end of the queues.
+    pub office: ProofOffice,
+    /// Who runs where.
+    pub placement: Placement,
+    /// Positions and signed sizes.
+    pub shared: Arc<Shared>,
+    /// Where to run.
+    pub cpus: Vec<usize>,
+}
+
+impl ProverSeed {
+    /// Opens what was signed. Refuses a log that is shorter.
+    pub fn open(config: &Config, opened: &Opened, parts: ProverParts) -> Result<Self, BootError> {
+        let key = NodeKey::load(&config.store_dir)?;
+        let paths = opened.paths.clone();
+        let create = std::fs::create_dir_all(&paths.proofs);
+        create.map_err(crate::log::ReadError::file("create", &paths.proofs))?;
+        let ends: Vec<u64> = opened.recovered.shards.iter().map(|tail| tail.sequence).collect();
+        let mut shards = Vec::new();
+        for (shard, &end) in (0..).map(ShardId).zip(&ends) {
+            let (store, public) = (config.store.id, key.public());
+            let start = ShardProofsStart { paths: paths.clone(), store, shard, public };
+            let proofs = ShardProofs::open(start, end)?;
+            parts.shared.publish_signed(shard, proofs.signed_size());
+            shards.push(proofs);
+        }
+        let cores = parts.placement.cores();
+        let followers = cores.map(|core| {
+            FollowerStart::behind(paths.data.clone(), &opened.recovered.streams[core.index()])
+        });
+        Ok(Self {
+            followers: followers.collect(),
+            office: parts.office,
+            key,
+            shards,
+            ends,
+            placement: parts.placement,
+            shared: parts.shared,
+            paths,
+            store: (config.store.id, config.store.name.clone()),
+            interval: Duration::from_millis(config.log.checkpoint_interval_ms),
+            cpus: parts.cpus,
+        })
+    }
+
+    /// Starts the thread. It ends when every core has.
+    pub fn start(self, wakers: Vec<RingWaker>) -> JoinHandle<()> {
+        #[expect(clippy::disallowed_methods, reason = "runtime/ is where threads start")]
+        std::thread::spawn(move || {
+            run_on(&self.cpus);
+            let followers = self.followers.iter().cloned().map(Follower::new).collect();
+            let mut prover = Prover { seed: self, followers, wakers };
+            if let Err(error) = prover.run() {
+                fatal(&FatalReason::Proofs(chain(&error)));
+            }
+        })
+    }
+}
+
+struct Prover {
+    seed: ProverSeed,
+    followers: Vec<Follower>,
+    wakers: Vec<RingWaker>,
+}
+
+impl Prover {
+    fn run(&mut self) -> Result<(), ProofError> {
+        catch_up(&self.seed.paths, &mut self.seed.shards, &self.seed.ends)?;
+        let mut followed = Instant::now();
+        let mut signed: Option<Instant> = None;
+        loop {
+            match self.seed.office.requests.recv_timeout(FOLLOW_INTERVAL) {
+                Ok(request) => self.answer(request)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.follow()?;
+                    return self.sign();
+                }
+            }
+            if followed.elapsed() >= FOLLOW_INTERVAL {
+                self.follow()?;
+                followed = Instant::now();
+            }
+            if signed.is_none_or(|signed| signed.elapsed() >= self.seed.interval) {
+                self.sign()?;
+                signed = Some(Instant::now());
+            }
+        }
+    }
+
+    /// Takes every block that has become durable.
+    fn follow(&mut self) -> Result<(), ProofError> {
+        let ProverSeed { shards, placement, shared, .. } = &mut self.seed;
+        for (core, follower) in placement.cores().zip(&mut self.followers) {
+            let behind = |shards: &[ShardProofs]| {
+                placement.shards_of(core).any(|shard| {
+                    shards[usize::from(shard.0)].size() < shared.position(shard).unwrap_or(0)
+                })
+            };
+            while behind(shards) {
+                let place = match follower.peek()? {
+                    None => break,
+                    Some(view) => view.shard(),
+                };
+                let at = follower.place();
+                if let (Some(shard), Some(at)) = (place, at) {
+                    let Some(view) = follower.peek()? else { break };
+                    if view.sequence_last() > shared.position(shard).unwrap_or(0) {
+                        break;
+                    }
+                    shards[usize::from(shard.0)].take_block(&at, &view);
+                }
+                follower.advance();
+            }
+        }
+        Ok(())
+    }
+
+    fn sign(&mut self) -> Result<(), ProofError> {
+        for shard in &mut self.seed.shards {
+            if shard.sign(&self.seed.key, read_utc_ms())? {
+                self.seed.shared.publish_signed(shard.shard(), shard.signed_size());
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, request: ProofRequest) -> Result<(), ProofError> {
+        let answer = match self.prove(&request) {
+            Err(ProofError::Gone { .. }) => ProofAnswer::Gone,
+            Err(error @ ProofError::Damaged { shard, .. }) => {
+                log::error!("{error}");
+                self.make_again(shard)?;
+                // What was damaged is whole now, or the next try says what is not.
+                self.prove(&request)?
+            }
+            other => other?,
+        };
+        let core = self.seed.office.answer(ProofMail { to: request.to, answer });
+        self.wakers[core.index()].wake();
+        Ok(())
+    }
+
+    fn prove(&mut self, request: &ProofRequest) -> Result<ProofAnswer, ProofError> {
+        let shard = &mut self.seed.shards[usize::from(request.shard.0)];
+        let size = shard.signed_size();
+        if request.sequences.iter().any(|&sequence| sequence > size) {
+            let interval_ms = self.seed.interval.as_millis();
+            let retry_after_s = u32::try_from(interval_ms.div_ceil(1000)).unwrap_or(u32::MAX);
+            return Ok(ProofAnswer::NotYet { retry_after_s });
+        }
+        let records = request.sequences.iter().map(|&sequence| shard.prove(sequence));
+        let records = records.collect::<Result<Vec<_>, _>>()?;
+        let (store, store_name) = &self.seed.store;
+        let draft = ReceiptDraft {
+            order: request.order,
+            store: *store,
+            store_name,
+            shard: request.shard,
+            records: &records,
+            note: shard.last_note(),
+            size,
+            public: self.seed.key.public(),
+        };
+        let body = draft.document().to_string().into_bytes().into_boxed_slice();
+        Ok(ProofAnswer::Receipt(body))
+    }
+
+    /// Makes a shard's tree again, from the first record to where it was.
+    fn make_again(&mut self, shard: ShardId) -> Result<(), ProofError> {
+        let ends: Vec<u64> = self.seed.shards.iter().map(ShardProofs::size).collect();
+        self.seed.shards[usize::from(shard.0)].begin_anew()?;
+        catch_up(&self.seed.paths, &mut self.seed.shards, &ends)?;
+        self.sign()
+    }
+}
