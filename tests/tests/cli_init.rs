@@ -87,6 +87,7 @@ fn keys_are_private_and_named_in_the_registry() {
         files,
         [
             "node.pem",
+            "node.pub",
             "operator.pem",
             "registry.toml",
             "source.pem",
@@ -95,7 +96,8 @@ fn keys_are_private_and_named_in_the_registry() {
         ]
     );
     for file in &files {
-        assert_eq!(mode(&store.join("keys").join(file)), 0o600, "{file}");
+        let expected = if file == "node.pub" { 0o644 } else { 0o600 };
+        assert_eq!(mode(&store.join("keys").join(file)), expected, "{file}");
     }
     let registry = KeyRegistry::load(&store).unwrap();
     let rows: Vec<_> = registry
@@ -116,7 +118,9 @@ fn keys_are_private_and_named_in_the_registry() {
     assert_eq!(registry.keys()[2].material, KeyMaterial::HmacSha256(secret.clone()));
     let secret = fs::read_to_string(secret).unwrap();
     assert_eq!(claw_sdk::key::parse_secret(&secret).unwrap().len(), 32);
-    assert!(registry.node_public_key().is_some());
+    let public = fs::read_to_string(store.join("keys/node.pub")).unwrap();
+    let public = claw_dataplane::log::proof::parse_public_key(&public);
+    assert!(public.is_some() && registry.node_public_key() == public);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! superblock that says so is durable, and that only after its copy is. With [`Retention::Discard`]
 //! the copy is left out, by the operator's word.
 //!
-//! A segment whose records no checkpoint covers yet stays live as well: the trees are built from it.
+//! A segment whose records no checkpoint covers yet stays live: the trees are built from it.
 //!
 //! Runs beside the node on a housekeeping thread. The node hands over its streams' superblocks for
 //! the time (nobody else writes them while it runs) and takes the freed segments back.

@@ -182,6 +182,7 @@ fn description_and_router_have_the_same_routes() {
         "GET /v1/health",
         "GET /v1/holds/{id}",
         "GET /v1/orders/{id}",
+        "GET /v1/orders/{id}/receipt",
         "GET /v1/products",
         "GET /v1/products/{sku}",
         "GET /v1/ready",

@@ -137,7 +137,7 @@ fn each_damage_is_found_in_its_part_with_its_place() {
     let checkpoints = proofs(&store, "shard-000.checkpoints");
     let time = |bytes: &mut Vec<u8>| {
         let at = bytes.windows(6).position(|window| window == b"\ntime ").unwrap() + 6;
-        bytes[at] ^= 1;
+        bytes[at + 12] ^= 1;
     };
     with_altered(&checkpoints, time, || {
         let found = finding(&store, "checkpoints");

@@ -13,7 +13,7 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    /// The frontier of the tree of `size` leaves whose nodes are stored; `None` when one is missing.
+    /// The frontier of the tree of `size` leaves whose nodes are stored; `None` when one is not.
     pub fn load(size: u64, nodes: &mut Nodes<'_>) -> Option<Self> {
         let mut frontier = Self { size, peaks: ArrayVec::new() };
         for place in peaks(0, size) {

@@ -111,7 +111,7 @@ Examples:
   claw log checkpoints --store shop --shard 0 --from 120 --to 360 > between.json
 
 With --from the proof is printed that a later checkpoint contains the one of that size, for
-`claw verify --later` and `claw verify --consistency`. Exit code 1 when there is no such checkpoint.")]
+`claw verify --later` and `claw verify --consistency`. Exit code 1 when there is no such one.")]
 struct CheckpointsArgs {
     /// The store's folder
     #[arg(long, value_name = "DIR", default_value = ".")]

@@ -3,13 +3,14 @@
 //! ```text
 //!  { "format": "openclaw-receipt/1",
 //!    "order_id": ..., "store": {"id", "name"}, "shard": 0,
-//!    "records": [ { "sequence", "event", "accepted_at", "decided_at", "leaf", "inclusion": [...] } ],
+//!    "records": [ { "sequence", "event", "accepted_at", "decided_at",
+//!                   "leaf", "inclusion": [...] } ],
 //!    "checkpoint": the signed note, "node_key": base64,
 //!    "consistency": {"size", "hint"} }
 //! ```
-//! `leaf` is base64 of `claw_common::event::LeafHeader` and the record's bytes; everything else that
-//! is said of a record is read from it again when the receipt is verified. `node_key` is a reminder,
-//! not a proof: who verifies brings the key that was pinned.
+//! `leaf` is base64 of `claw_common::event::LeafHeader` and the record's bytes; everything else
+//! that is said of a record is read from it again when the receipt is verified. `node_key` is a
+//! reminder, not a proof: who verifies brings the key that was pinned.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -58,8 +58,8 @@ impl VerifiedRecord {
         LeafView::parse(&self.leaf).expect("it was verified")
     }
 
-    /// Whether the request behind it was signed by this ed25519 key; `None` when the record holds no
-    /// such signature.
+    /// Whether the request behind it was signed by this ed25519 key; `None` when the record holds
+    /// no such signature.
     pub fn signed_by(&self, public: &[u8; 32]) -> Option<bool> {
         let view = self.view();
         let (signature, base) = view.record.evidence.split_first_chunk::<SIGNATURE_BYTES>()?;

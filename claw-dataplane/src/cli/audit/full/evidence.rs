@@ -68,8 +68,8 @@ impl Evidence {
 
     pub(super) fn close(mut self) -> Part {
         self.part.checked = format!(
-            "{} ed25519 signatures by {} registered keys; {} records of hmac or tokens, which prove \
-             nothing to third parties",
+            "{} ed25519 signatures by {} registered keys; {} records of hmac or tokens, which \
+             prove nothing to third parties",
             self.verified_count,
             self.keys.count(),
             self.unprovable_count

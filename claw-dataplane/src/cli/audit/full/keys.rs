@@ -1,8 +1,8 @@
 //! Which keys the log says were in force, and when.
 //!
-//! Keys live in shard 0. A key is in force from its `key-changed` event on; the cores of a node take
-//! it up a moment after that event is durable, and drop a revoked one likewise. Records of other
-//! shards have no place in shard 0's order, so what is compared is stamps, with the skew that the
+//! Keys live in shard 0. A key is in force from its `key-changed` event on; the cores of a node
+//! take it up a moment after that event is durable, and drop a revoked one likewise. Records of
+//! other shards have no place in shard 0's order, so what is compared is stamps, with the skew that the
 //! log allows between them.
 
 use std::collections::BTreeMap;

@@ -1,12 +1,12 @@
 //! `claw audit --full`: everything that can be checked is checked, over the whole log.
 //!
-//! | part | what is checked |
-//! |---|---|
-//! | log | checksums, stream chains, shard chains, archive included, no record missing |
-//! | evidence | every ed25519 signature in a record, by the key that the log says was in force then, over the request that the record names |
-//! | trees | built anew from the log: equal to every signed checkpoint and to every stored node |
-//! | checkpoints | each signed by the node's key and naming the one before it |
-//! | states | replayed from the first record: equal to every snapshot's state hash, which the node compared with its live state when it wrote it |
+//! - *log*: checksums, stream chains, shard chains, archive included, no record missing;
+//! - *evidence*: every ed25519 signature in a record, by the key that the log says was in force
+//!   then, over the request that the record names;
+//! - *trees*: built anew from the log, equal to every signed checkpoint and every stored node;
+//! - *checkpoints*: each signed by the node's key and naming the one before it;
+//! - *states*: replayed from the first record, equal to every snapshot's state hash, which the node
+//!   compared with its live state when it wrote it.
 //!
 //! Owns the order and the report. Each part is a file and fills in its own [`Part`]; the first
 //! finding of each says where. Reads once for keys and once for everything else. Changes nothing,
