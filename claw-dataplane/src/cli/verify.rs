@@ -64,12 +64,11 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         return Err(UsageError(reason.to_owned()).into());
     };
     let public = public_key("--node-key", node_key)?;
-    let verdict = match &args.consistency {
-        Some(path) => check_consistency(&read_document(path)?, &public),
-        None => {
-            let path = args.receipt.as_deref().expect("the parser asks for one of them");
-            check_receipt(args, &read_document(path)?, &public)?
-        }
+    let verdict = if let Some(path) = &args.consistency {
+        check_consistency(&read_document(path)?, &public)
+    } else {
+        let path = args.receipt.as_deref().expect("the parser asks for one of them");
+        check_receipt(args, &read_document(path)?, &public)?
     };
     let (holds, text, object) = match verdict {
         Ok(Holds { text, object }) => (true, text, object),

@@ -104,26 +104,24 @@ impl Core {
     /// Goes on with a request for a receipt once it is known which records the order has.
     pub(super) fn ask_prover(&mut self, key: SlabKey, outcome: &[u8], position: Position) {
         let to = self.reply_to(key);
-        match Outcome::decode(&mut Reader::new(outcome)) {
-            Ok(Outcome::OrderRecords { order, sequences }) => {
-                let sequences = sequences.chunks_exact(size_of::<u64>());
-                let sequences =
-                    sequences.filter_map(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?)));
-                let (shard, sequences) = (position.shard, sequences.collect());
-                let request = ProofRequest { to, order, shard, sequences };
-                if self.proofs.requests.try_send(request).is_ok() {
-                    let pending = self.pending.find(key).expect("the caller found it");
-                    pending.stage = Stage::Prove(position);
-                    return;
-                }
-                let detail = "too many receipts are being made; try again in a second";
-                self.refuse_pending(key, &Problem::new(ProblemKind::Overloaded, detail));
-            }
-            _ => {
-                let pending = self.pending.remove(key).expect("the caller found it");
-                self.render(&pending, outcome, position.shard, position.sequence);
-            }
+        let Ok(Outcome::OrderRecords { order, sequences }) =
+            Outcome::decode(&mut Reader::new(outcome))
+        else {
+            let pending = self.pending.remove(key).expect("the caller found it");
+            return self.render(&pending, outcome, position.shard, position.sequence);
+        };
+        let sequences = sequences.chunks_exact(size_of::<u64>());
+        let sequences =
+            sequences.filter_map(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?)));
+        let (shard, sequences) = (position.shard, sequences.collect());
+        let request = ProofRequest { to, order, shard, sequences };
+        if self.proofs.requests.try_send(request).is_ok() {
+            let pending = self.pending.find(key).expect("the caller found it");
+            pending.stage = Stage::Prove(position);
+            return;
         }
+        let detail = "too many receipts are being made; try again in a second";
+        self.refuse_pending(key, &Problem::new(ProblemKind::Overloaded, detail));
     }
 
     /// Takes what the prover has answered.

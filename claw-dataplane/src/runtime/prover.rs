@@ -123,7 +123,7 @@ impl Prover {
         let mut signed: Option<Instant> = None;
         loop {
             match self.seed.office.requests.recv_timeout(FOLLOW_INTERVAL) {
-                Ok(request) => self.answer(request)?,
+                Ok(request) => self.answer(&request)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     self.follow()?;
@@ -178,14 +178,14 @@ impl Prover {
         Ok(())
     }
 
-    fn answer(&mut self, request: ProofRequest) -> Result<(), ProofError> {
-        let answer = match self.prove(&request) {
+    fn answer(&mut self, request: &ProofRequest) -> Result<(), ProofError> {
+        let answer = match self.prove(request) {
             Err(ProofError::Gone { .. }) => ProofAnswer::Gone,
             Err(error @ ProofError::Damaged { shard, .. }) => {
                 log::error!("{error}");
                 self.make_again(shard)?;
                 // What was damaged is whole now, or the next try says what is not.
-                self.prove(&request)?
+                self.prove(request)?
             }
             other => other?,
         };

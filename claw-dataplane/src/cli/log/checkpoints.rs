@@ -35,7 +35,7 @@ pub(super) fn run(args: &CheckpointsArgs) -> anyhow::Result<ExitCode> {
         let text = CheckpointFile::read_all(&paths.proofs, ShardId(shard))?;
         for note in notes(&text).0 {
             let place = || format!("shard {shard}: a checkpoint of {}", paths.proofs.display());
-            rows.push(SignedNote::parse(note).with_context(place)?.checkpoint);
+            rows.push(SignedNote::parse(note).with_context(place)?.unverified());
         }
     }
     if args.json {
@@ -78,7 +78,7 @@ fn prove(proofs: &Path, shard: ShardId, sizes: (u64, Option<u64>)) -> anyhow::Re
     let (notes, _rest) = notes(&text);
     let with_size = |size: u64| {
         let of_size =
-            |note: &&&str| SignedNote::parse(note).is_ok_and(|note| note.checkpoint.size == size);
+            |note: &&&str| SignedNote::parse(note).is_ok_and(|note| note.unverified().size == size);
         notes.iter().find(of_size).copied().with_context(|| {
             format!(
                 "shard {shard}: no checkpoint has {size} records: `claw log checkpoints` lists them"
@@ -90,7 +90,7 @@ fn prove(proofs: &Path, shard: ShardId, sizes: (u64, Option<u64>)) -> anyhow::Re
         Some(size) => with_size(size)?,
         None => notes.last().copied().context("there are no checkpoints yet")?,
     };
-    let new_size = SignedNote::parse(new)?.checkpoint.size;
+    let new_size = SignedNote::parse(new)?.unverified().size;
     if new_size < sizes.0 {
         bail!(
             "prove {} from {}: the later checkpoint is the one with more records",

@@ -62,8 +62,7 @@ pub struct Checkpoint {
 /// A checkpoint with its signature, as it was read; nothing is verified yet.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedNote<'a> {
-    /// What it says.
-    pub checkpoint: Checkpoint,
+    checkpoint: Checkpoint,
     signed: &'a str,
     signatures: &'a str,
 }
@@ -131,6 +130,11 @@ impl<'a> SignedNote<'a> {
         let checkpoint =
             Checkpoint { store, shard, size, root, at_ms, previous_size, previous_root };
         Ok(Self { checkpoint, signed, signatures })
+    }
+
+    /// What it says, whether or not that was signed.
+    pub const fn unverified(&self) -> Checkpoint {
+        self.checkpoint
     }
 
     /// Checks the signature of `public`.

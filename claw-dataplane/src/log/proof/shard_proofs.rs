@@ -68,12 +68,11 @@ impl ShardProofs {
         }
         let tree = TreeFile::open(&proofs, shard, signed)?;
         let places = PlacesFile::open(&proofs, shard, signed.0)?;
-        let (tree, places) = match (tree, places) {
-            (Some(tree), Some(places)) => (tree, places),
-            _ => {
-                log::warn!("shard {shard}: its tree is missing or damaged and is made again");
-                (TreeFile::create(&proofs, shard)?, PlacesFile::create(&proofs, shard)?)
-            }
+        let (tree, places) = if let (Some(tree), Some(places)) = (tree, places) {
+            (tree, places)
+        } else {
+            log::warn!("shard {shard}: its tree is missing or damaged and is made again");
+            (TreeFile::create(&proofs, shard)?, PlacesFile::create(&proofs, shard)?)
         };
         let reader = BlockReader::new(start.paths.clone());
         Ok(Self { start, proofs, tree, places, checkpoints, reader, unwritten: false })
@@ -175,15 +174,16 @@ impl ShardProofs {
         let (size, root) = signed(&self.checkpoints);
         assert!((1..=size).contains(&sequence), "asked only for what a checkpoint covers");
         let damaged = |what| ProofError::Damaged { shard, what };
-        let at = self.places.find(sequence).ok_or(damaged("the list of places"))?;
+        let at = self.places.find(sequence).ok_or_else(|| damaged("the list of places"))?;
         let gone = ProofError::Gone { shard, sequence };
         let view = self.reader.read(&at)?.ok_or(gone)?;
         let record = view.records().find(|record| record.sequence == sequence);
-        let record = record.ok_or(damaged("the list of places"))?;
+        let record = record.ok_or_else(|| damaged("the list of places"))?;
         let (leaf, hash) = (leaf_bytes(store, &record), leaf_hash(store, &record));
         let tree = &self.tree;
         let nodes = &mut |place: NodePlace| tree.node(place);
-        let inclusion = inclusion_proof(sequence - 1, size, nodes).ok_or(damaged("the tree"))?;
+        let inclusion = inclusion_proof(sequence - 1, size, nodes);
+        let inclusion = inclusion.ok_or_else(|| damaged("the tree"))?;
         if !verify_inclusion(&hash, (sequence - 1, size), &inclusion, &root) {
             return Err(damaged("the tree"));
         }

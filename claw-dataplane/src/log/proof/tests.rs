@@ -91,7 +91,8 @@ fn restart_goes_on_from_the_last_checkpoint_and_every_checkpoint_contains_the_on
     let mut nodes = |place| tree.node(place);
     let public = key().public();
     for pair in signed.windows(2) {
-        let sizes = [pair[0], pair[1]].map(|note| SignedNote::parse(note).unwrap().checkpoint.size);
+        let sizes =
+            [pair[0], pair[1]].map(|note| SignedNote::parse(note).unwrap().unverified().size);
         let proof = consistency_proof(sizes[0], sizes[1], &mut nodes).unwrap();
         let document = consistency_document(pair[0], pair[1], &proof);
         let (old, new) = verify_consistency_document(&document, &public).unwrap();
@@ -211,7 +212,7 @@ fn follower_takes_blocks_as_they_come_over_the_end_of_a_segment() {
         shard.prove(sequence).unwrap();
     }
     // The same tree as one made from the log at once.
-    let root = SignedNote::parse(shard.last_note()).unwrap().checkpoint.root;
+    let root = SignedNote::parse(shard.last_note()).unwrap().unverified().root;
     let (log, tails) = StoreLog::read(&store.paths, Scope::Everything, &mut |_| {}).unwrap();
     let mut leaves = Vec::new();
     let starts = vec![claw_core::log::ShardStart::default(); 2];

@@ -2,8 +2,8 @@
 //!
 //! Keys live in shard 0. A key is in force from its `key-changed` event on; the cores of a node
 //! take it up a moment after that event is durable, and drop a revoked one likewise. Records of
-//! other shards have no place in shard 0's order, so what is compared is stamps, with the skew that the
-//! log allows between them.
+//! other shards have no place in shard 0's order, so what is compared is stamps, with the skew that
+//! the log allows between them.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -73,17 +73,18 @@ impl LoggedKeys {
 
     /// The key with this number, if one of its states was in force when a request was accepted.
     pub(super) fn in_force(&self, number: u32, accepted_ms: UnixMs) -> Result<&LoggedKey, String> {
-        let states = self.keys.get(&number).ok_or(format!("key {number} was never registered"))?;
+        let states =
+            self.keys.get(&number).ok_or_else(|| format!("key {number} was never registered"))?;
         let late_ms = accepted_ms + CLOCK_SKEW_MS_MAX;
         let begun = states.iter().rev().filter(|state| state.since_ms <= late_ms);
         let mut begun = begun.peekable();
-        let newest = *begun.peek().ok_or(format!("key {number} was not registered yet"))?;
+        let newest = *begun.peek().ok_or_else(|| format!("key {number} was not registered yet"))?;
         if !newest.revoked {
             return Ok(newest);
         }
         // Revoked a moment before: other cores may still have had it.
         let just_now = accepted_ms <= newest.since_ms + CLOCK_SKEW_MS_MAX;
         let before = begun.find(|state| !state.revoked).filter(|_| just_now);
-        before.ok_or(format!("key {number} (`{}`) was revoked", newest.name))
+        before.ok_or_else(|| format!("key {number} (`{}`) was revoked", newest.name))
     }
 }

@@ -34,7 +34,7 @@ struct ShardTree {
 pub(super) struct Trees {
     store_id: [u8; 16],
     shards: Vec<ShardTree>,
-    trees: Part,
+    roots: Part,
     checkpoints: Part,
     checkpoints_count: usize,
     nodes_count: u64,
@@ -71,9 +71,9 @@ impl Trees {
                 paths: [path, tree],
             });
         }
-        let trees = Part::new("trees");
+        let roots = Part::new("trees");
         let store_id = shape.store_id;
-        Ok(Self { store_id, shards, trees, checkpoints, checkpoints_count, nodes_count: 0 })
+        Ok(Self { store_id, shards, roots, checkpoints, checkpoints_count, nodes_count: 0 })
     }
 
     pub(super) fn take(&mut self, record: &RecordView<'_>) {
@@ -88,7 +88,7 @@ impl Trees {
             if nodes.iter().any(|node| !same(stored, node)) {
                 *damaged = true;
                 let (place, path) = (place(record.shard, record.sequence), paths[1].display());
-                self.trees.find(format!(
+                self.roots.find(format!(
                     "{path}: a node that became whole with {place} is not the log's: stop the \
                      node, remove the file and start it again, which makes it anew"
                 ));
@@ -96,7 +96,7 @@ impl Trees {
         }
         while let Some(next) = tree.next.filter(|next| next.size <= tree.frontier.size()) {
             if next.size == tree.frontier.size() && next.root != tree.frontier.root() {
-                self.trees.find(format!(
+                self.roots.find(format!(
                     "{}: the log's first {} records do not give the root that was signed: the log \
                      or the checkpoint was altered",
                     tree.paths[0].display(),
@@ -111,7 +111,7 @@ impl Trees {
     pub(super) fn close(mut self) -> [Part; 2] {
         for tree in &self.shards {
             if let Some(next) = tree.next {
-                self.trees.find(format!(
+                self.roots.find(format!(
                     "shard {}: a checkpoint covers {} records and the log has {}: records are lost",
                     tree.shard,
                     next.size,
@@ -119,14 +119,14 @@ impl Trees {
                 ));
             }
         }
-        self.trees.checked = format!(
+        self.roots.checked = format!(
             "{} shards from the first record, {} stored nodes",
             self.shards.len(),
             self.nodes_count
         );
         self.checkpoints.checked =
             format!("{} signed, each with its root and the one before it", self.checkpoints_count);
-        [self.trees, self.checkpoints]
+        [self.roots, self.checkpoints]
     }
 }
 
