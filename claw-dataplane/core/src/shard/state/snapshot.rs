@@ -18,8 +18,8 @@ use crate::stdx::{Keyed, KeyedSlab};
 
 /// Larger than any one value: a product with attributes of a whole request body.
 const VALUE_BYTES_MAX: usize = 128 * 1024;
-/// 2: how many subjects were forgotten, and which records made holds and orders. A snapshot of another version is rebuilt from
-/// the log, since it cannot say that.
+/// 2: how many subjects were forgotten, and which records made holds and orders. A snapshot of
+/// another version is rebuilt from the log, since it cannot say that.
 const VERSION: u16 = 2;
 
 /// Hands encoded values on, one at a time.
@@ -109,7 +109,7 @@ impl State {
     /// Rebuilds a new state from canonical bytes.
     pub(crate) fn read(mut self, r: &mut Reader<'_>) -> Result<Self, RestoreError> {
         let version = r.u16()?;
-        if !(1..=VERSION).contains(&version) {
+        if version != VERSION {
             return Err(RestoreError::VersionUnknown { version });
         }
         let (shard, shards_count) = (r.u16()?, r.u16()?);
@@ -118,7 +118,7 @@ impl State {
         }
         self.sequence = r.u64()?;
         self.now_ms = r.u64()?;
-        self.forgotten_count = if version == 1 { 0 } else { r.u64()? };
+        self.forgotten_count = r.u64()?;
         self.products.restore(r)?;
         read_slab(&mut self.coupons, r, Coupon::read, "coupons")?;
         read_slab(&mut self.carts, r, Cart::read, "carts")?;
