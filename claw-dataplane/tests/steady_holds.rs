@@ -53,7 +53,7 @@ static ALLOCATOR: Counting = Counting;
 
 struct Node {
     keyring: Keyring,
-    verifier: Verifier,
+    verifier: Option<Verifier>,
     scratch: Scratch,
     renderer: Renderer,
     shard: Shard,
@@ -75,7 +75,7 @@ impl Node {
         keyring.put(&front).unwrap();
         let mut node = Self {
             keyring,
-            verifier: Verifier::default(),
+            verifier: Some(Verifier::default()),
             scratch: Scratch::default(),
             renderer: Renderer::new(Vec::new()),
             shard: Shard::new(ShardConfig::new(ShardId(0), 1, Capacities::SMALL)),
@@ -137,7 +137,8 @@ impl Node {
             let Routing::Found(matched) = find_route(request.method, request.path) else {
                 panic!("holds have a route")
             };
-            let mut verifier = std::mem::take(&mut self.verifier);
+            // Out of the node while it serves; an empty verifier in its place would take memory.
+            let mut verifier = self.verifier.take().unwrap();
             let mut scratch = std::mem::take(&mut self.scratch);
             let keyring = std::mem::take(&mut self.keyring);
             let caller = verifier.authenticate(&keyring, request, NOW_MS).unwrap();
@@ -151,7 +152,8 @@ impl Node {
             };
             decode(&input, &mut scratch, |routed| self.decide(routed.command, routed.identity))
                 .unwrap();
-            (self.verifier, self.scratch, self.keyring) = (verifier, scratch, keyring);
+            (self.scratch, self.keyring) = (scratch, keyring);
+            self.verifier = Some(verifier);
             Flow::Continue
         });
     }

@@ -6,11 +6,13 @@
 //! `cargo xtask test --quick`.
 
 pub mod document;
+pub mod frames;
 pub mod node;
 pub mod program;
 pub mod store;
 pub mod wire;
 
+pub use frames::Frames;
 pub use node::Node;
 pub use store::Store;
 pub use wire::{Draft, Wire};

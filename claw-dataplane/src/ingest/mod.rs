@@ -5,6 +5,7 @@
 //!        -> http::Connection -> routes -> auth::Verifier -> limits -> decode -> Routed command
 //!  bytes <- http::ResponseQueue <- render <- encoded Outcome, or Problem
 //! ```
+//! The wire protocol ([`wire`]) has a way of its own to the same command and from the same outcome.
 //! Everything here is sans-I/O: the node moves the bytes, knows the time and drives deadlines.
 //! The order is the order of trust: nothing of a body is looked at before its signature holds.
 //!
@@ -21,6 +22,7 @@ pub mod routes;
 pub mod scopes;
 pub mod tickets;
 pub mod tls;
+pub mod wire;
 
 use auth::Caller;
 use problem::{Problem, ProblemKind};

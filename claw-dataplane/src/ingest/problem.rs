@@ -35,6 +35,12 @@ problems! {
     IdempotencyKeyMissing = 400 "idempotency-key-missing" "The request needs an Idempotency-Key";
     /// A signature and a token: which of them counts is not for us to choose.
     TwoCredentials = 400 "two-credentials" "The request proves twice who asks";
+    /// A wire frame that is not the next one.
+    FrameSequence = 400 "frame-sequence" "The frame is out of sequence";
+    /// More commands unanswered than a wire connection may have.
+    CreditsExceeded = 400 "credits-exceeded" "Too many commands are unanswered on this connection";
+    /// Another version of the wire protocol.
+    VersionUnknown = 400 "version-unknown" "This version of the wire protocol is not spoken";
     /// No signature and no token.
     Unsigned = 401 "unsigned" "The request carries no signature";
     /// A signature that does not cover what it must, or is not right.

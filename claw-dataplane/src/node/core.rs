@@ -32,6 +32,7 @@ use super::proofs::ProofDesk;
 use super::shared::Shared;
 use super::stream::Stream;
 use super::subjects::SubjectWatch;
+use super::wire_sessions::WireSessions;
 use super::work::Work;
 
 /// What can end a core: the node stops with it.
@@ -117,6 +118,7 @@ pub struct Core {
     pub(super) stamp: Hlc,
     pub(super) peers: Peers,
     pub(super) pending: PendingRequests,
+    pub(super) wire_sessions: WireSessions,
     /// What arrived and is not decided yet, oldest first.
     pub(super) inbox: VecDeque<Work>,
     /// Connections that have more requests in their buffer, in turn.
@@ -169,6 +171,7 @@ impl Core {
             stamp: Hlc::from_unix_ms(now_ms),
             peers: Peers::with_capacity(parts.connections_max),
             pending: PendingRequests::with_capacity(parts.in_flight_max),
+            wire_sessions: WireSessions::default(),
             inbox: VecDeque::new(),
             stalled: VecDeque::new(),
             overdue: Vec::new(),

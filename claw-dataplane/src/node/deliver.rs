@@ -13,7 +13,7 @@ use crate::ring::ConnectionId;
 
 use super::core::Core;
 use super::envelope::{Envelope, OutcomeLetter, ReplyAddress};
-use super::pending::{Gather, Pending, Stage};
+use super::pending::{Gather, Pending, Place, Stage};
 use super::shared::CoreCounters;
 use super::slab::SlabKey;
 use super::work::Work;
@@ -151,9 +151,15 @@ impl Core {
         let Some(asker) = &pending.asker else { return };
         let Some(peer) = self.peers.touch(asker.connection) else { return };
         let gate = self.gate.as_mut().expect("not in use while effects run");
-        peer.answers.complete(asker.ticket, &mut peer.send, |out| {
-            gate.render(out, asker.context, outcome, Position { shard, sequence });
-        });
+        let position = Position { shard, sequence };
+        match asker.place {
+            Place::Http(ticket, context) => {
+                peer.answers.complete(ticket, &mut peer.send, |out| {
+                    gate.render(out, context, outcome, position);
+                });
+            }
+            Place::Wire(place) => gate.render_wire(peer, place, outcome, (position, self.now_ms)),
+        }
         self.unstall(asker.connection);
     }
 
@@ -176,8 +182,11 @@ impl Core {
         let Some(asker) = &pending.asker else { return };
         let Some(peer) = self.peers.touch(asker.connection) else { return };
         let gate = self.gate.as_mut().expect("not in use while effects run");
-        peer.answers.complete(asker.ticket, &mut peer.send, |out| {
-            gate.render_list(out, asker.context, parts, *limit);
+        let Place::Http(ticket, context) = asker.place else {
+            unreachable!("the wire protocol has no lists")
+        };
+        peer.answers.complete(ticket, &mut peer.send, |out| {
+            gate.render_list(out, context, parts, *limit);
         });
         self.unstall(asker.connection);
     }

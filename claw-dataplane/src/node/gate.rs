@@ -21,7 +21,7 @@ use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::render::{Renderer, ReplyContext};
 use crate::ingest::routes::{Match, Route, Routing, find_route};
 use crate::ingest::tickets::SocketTicket;
-use crate::ingest::{authorize, unrouted};
+use crate::ingest::{authorize, unrouted, wire};
 use crate::subjects::{Sealer, SubjectKeys};
 
 use super::peer::Peer;
@@ -36,14 +36,15 @@ pub struct Gate {
     keyring: Option<Arc<Keyring>>,
     verifier: Verifier,
     scratch: Scratch,
-    schema: Arc<CompiledSchema>,
-    settings: Settings,
-    sealer: Sealer,
+    pub(super) wire_scratch: wire::decode::Scratch,
+    pub(super) schema: Arc<CompiledSchema>,
+    pub(super) settings: Settings,
+    pub(super) sealer: Sealer,
     /// Whether counters are served.
     metrics_served: bool,
-    limits: Limits,
+    pub(super) limits: Limits,
     renderer: Renderer,
-    metrics: IngestMetrics,
+    pub(super) metrics: IngestMetrics,
 }
 
 /// A request that may be decoded.
@@ -77,6 +78,7 @@ impl Gate {
             verifier: Verifier::new(&config.store.name),
             scratch: Scratch::default(),
             sealer: Sealer::new(subject_keys, Arc::clone(&schema)),
+            wire_scratch: wire::decode::Scratch::default(),
             schema,
             settings: Settings {
                 shards_count: config.store.shards,
@@ -99,6 +101,11 @@ impl Gate {
     /// Seals with these keys from now on.
     pub fn use_subject_keys(&mut self, keys: Arc<SubjectKeys>) {
         self.sealer.use_keys(keys);
+    }
+
+    /// The keys in force.
+    pub(super) fn keyring(&self) -> Result<&Arc<Keyring>, Problem> {
+        self.keyring.as_ref().ok_or_else(not_ready)
     }
 
     /// The counters so far.
@@ -139,9 +146,7 @@ impl Gate {
         route: Route,
         now_ms: UnixMs,
     ) -> Result<Admitted<'_>, Problem> {
-        let keyring = self.keyring.as_deref().ok_or_else(|| {
-            Problem::new(ProblemKind::NotReady, "the node is starting; try again in a second")
-        })?;
+        let keyring = self.keyring.as_deref().ok_or_else(not_ready)?;
         let caller = self.verifier.authenticate(keyring, request, now_ms)?;
         authorize(route.spec(), &caller)?;
         let now_us = now_ms * 1_000;
@@ -253,6 +258,10 @@ impl Gate {
             .expect("encoded by shards of this version");
         self.metrics.answered(context.route, status);
     }
+}
+
+fn not_ready() -> Problem {
+    Problem::new(ProblemKind::NotReady, "the node is starting; try again in a second")
 }
 
 /// The configured rates. A bucket holds a second's worth, so that a page's burst passes.

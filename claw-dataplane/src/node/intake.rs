@@ -19,6 +19,7 @@ use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::render::{Renderer, ReplyContext};
 use crate::ingest::routes::Route;
 use crate::ingest::tls::{Handshake, Received, SessionError};
+use crate::ingest::wire::Protocol;
 use crate::ring::ConnectionId;
 use crate::subjects::{Carried, SealError};
 
@@ -27,17 +28,17 @@ use super::deliver::encode_request;
 use super::envelope::{Envelope, ReplyAddress};
 use super::gate::{Admitted, Gate};
 use super::peer::Peer;
-use super::pending::{Asker, Gather, Pending, Stage};
+use super::pending::{Asker, Gather, Pending, Place, Stage};
 use super::slab::SlabKey;
 use super::transport::Transport;
 use super::work::Work;
 
 /// Who asked, in the form a command needs.
 #[derive(Clone, Copy, Debug)]
-struct Sender<'a> {
-    key: u32,
-    auth_mode: AuthMode,
-    evidence: &'a [u8],
+pub(super) struct Sender<'a> {
+    pub(super) key: u32,
+    pub(super) auth_mode: AuthMode,
+    pub(super) evidence: &'a [u8],
 }
 
 impl Core {
@@ -50,26 +51,19 @@ impl Core {
         if self.short_of_room {
             return Ok(Some(Work::Bytes { connection, buffer }));
         }
-        self.with_peer(connection, |core, gate, peer, http| {
-            let now_ms = core.now_ms;
+        self.with_peer(connection, |core, gate, peer| {
             let mut transport = std::mem::take(&mut peer.transport);
             let received = transport.receive(&mut buffer, &mut |bytes| {
-                http.ingest(bytes, now_ms, &mut |event| core.take_event(gate, peer, event));
+                core.take_bytes(gate, peer, bytes);
             });
             peer.transport = transport;
-            core.take_received(gate, peer, received, http);
+            core.take_received(gate, peer, received);
         })?;
         Ok(None)
     }
 
     /// Acts on what bytes brought beside requests.
-    fn take_received(
-        &mut self,
-        gate: &mut Gate,
-        peer: &mut Peer,
-        received: Received,
-        http: &mut http::Connection,
-    ) {
+    fn take_received(&mut self, gate: &mut Gate, peer: &mut Peer, received: Received) {
         let metrics = gate.metrics_mut().tls();
         match received.established {
             Some(Handshake::Resumed) => metrics.resumed(),
@@ -86,7 +80,9 @@ impl Core {
             peer.transport = Transport::Plain;
             let detail = "this port speaks TLS: ask again with https://";
             let problem = Problem::malformed(detail);
-            http.reject(&problem, &mut |event| self.take_event(gate, peer, event));
+            self.with_http(peer, |core, peer, http| {
+                http.reject(&problem, &mut |event| core.take_event(gate, peer, event));
+            });
         }
     }
 
@@ -96,10 +92,15 @@ impl Core {
             self.stalled.push_front(connection);
             return Ok(false);
         }
-        self.with_peer(connection, |core, gate, peer, http| {
+        self.with_peer(connection, |core, gate, peer| {
             peer.stalled = false;
-            let now_ms = core.now_ms;
-            http.resume(now_ms, &mut |event| core.take_event(gate, peer, event));
+            if peer.wire.is_some() {
+                return core.resume_wire(gate, peer);
+            }
+            core.with_http(peer, |core, peer, http| {
+                let now_ms = core.now_ms;
+                http.resume(now_ms, &mut |event| core.take_event(gate, peer, event));
+            });
         })?;
         Ok(true)
     }
@@ -108,15 +109,21 @@ impl Core {
     pub(super) fn expire(&mut self, connection: ConnectionId) -> Result<(), CoreError> {
         let mut idle = false;
         let mut late = false;
-        self.with_peer(connection, |core, gate, peer, http| {
+        self.with_peer(connection, |core, gate, peer| {
             let now_ms = core.now_ms;
             late = peer.transport.deadline_ms() <= now_ms;
             if late {
                 gate.metrics_mut().tls().failed(SessionError::Late);
                 return;
             }
-            let expiry = http.expire(now_ms, &mut |event| core.take_event(gate, peer, event));
-            idle = expiry == Expiry::Idle && peer.idle();
+            if peer.wire.is_some() {
+                idle = core.expire_wire(gate, peer) && peer.idle();
+                return;
+            }
+            core.with_http(peer, |core, peer, http| {
+                let expiry = http.expire(now_ms, &mut |event| core.take_event(gate, peer, event));
+                idle = expiry == Expiry::Idle && peer.idle();
+            });
         })?;
         let Some(peer) = self.peers.touch(connection) else { return Ok(()) };
         if late {
@@ -131,17 +138,43 @@ impl Core {
     fn with_peer(
         &mut self,
         connection: ConnectionId,
-        work: impl FnOnce(&mut Self, &mut Gate, &mut Peer, &mut http::Connection),
+        work: impl FnOnce(&mut Self, &mut Gate, &mut Peer),
     ) -> Result<(), CoreError> {
         let Some(mut peer) = self.peers.take(connection) else { return Ok(()) };
         let mut gate = self.gate.take().expect("put back after each use");
-        let mut http =
-            std::mem::replace(&mut peer.http, http::Connection::new(self.now_ms, self.timeouts));
-        work(self, &mut gate, &mut peer, &mut http);
-        peer.http = http;
+        work(self, &mut gate, &mut peer);
         self.gate = Some(gate);
         self.peers.put_back(peer);
         self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Works on a connection's HTTP beside the connection.
+    fn with_http(
+        &mut self,
+        peer: &mut Peer,
+        work: impl FnOnce(&mut Self, &mut Peer, &mut http::Connection),
+    ) {
+        let fresh = http::Connection::new(self.now_ms, self.timeouts);
+        let mut http = std::mem::replace(&mut peer.http, fresh);
+        work(self, peer, &mut http);
+        peer.http = http;
+    }
+
+    /// Takes a connection's bytes, in whichever protocol it speaks.
+    fn take_bytes(&mut self, gate: &mut Gate, peer: &mut Peer, bytes: &[u8]) {
+        if peer.wire.is_some() {
+            return self.serve_wire(gate, peer, bytes);
+        }
+        match peer.preface.look(bytes) {
+            (Protocol::Http, bytes) => self.with_http(peer, |core, peer, http| {
+                let now_ms = core.now_ms;
+                http.ingest(bytes, now_ms, &mut |event| core.take_event(gate, peer, event));
+            }),
+            (Protocol::Wire, rest) => {
+                peer.speak_wire(self.now_ms, self.timeouts);
+                self.serve_wire(gate, peer, rest);
+            }
+        }
     }
 
     fn take_event(&mut self, gate: &mut Gate, peer: &mut Peer, event: Event<'_>) -> Flow {
@@ -204,7 +237,8 @@ impl Core {
             gate.admit(request, route, now_ms)?;
         let sender = Sender { key: caller.key, auth_mode: caller.auth_mode, evidence };
         let input = Input { request, matched, caller: &caller, schema, settings, now_ms };
-        let asker = Asker { connection: peer.id, ticket, context: *context };
+        let place = Place::Http(ticket, *context);
+        let asker = Asker { connection: peer.id, place };
         if route == Route::TicketCreate {
             let wish = decode_ticket(&input, scratch)?;
             return self.take_ticket((gate, peer), asker, wish);
@@ -226,7 +260,7 @@ impl Core {
     }
 
     /// Hands a command to whoever decides it.
-    fn dispatch(
+    pub(super) fn dispatch(
         &mut self,
         routed: &Routed<'_>,
         sender: Sender<'_>,
@@ -344,7 +378,7 @@ fn unsealed(error: SealError) -> Problem {
 }
 
 /// The shopper a command is for, where it names one.
-fn session_of<'a>(command: &Command<'a>) -> Option<&'a str> {
+pub(super) fn session_of<'a>(command: &Command<'a>) -> Option<&'a str> {
     match *command {
         Command::CreateCart { session }
         | Command::CreateHold { session, .. }

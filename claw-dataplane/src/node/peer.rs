@@ -2,12 +2,14 @@
 //!
 //! Owns the two send buffers of each connection (one with the kernel, one filling) and the rules of
 //! ending: what was asked is answered, what was answered is sent, then the socket closes. Knows
-//! HTTP's framing through `ingest::http`, encryption through [`Transport`], and nothing of what
+//! HTTP's framing through `ingest::http`, the wire's through `ingest::wire`, encryption through
+//! [`Transport`], and nothing of what
 //! requests mean.
 
 use claw_common::time::UnixMs;
 
-use crate::ingest::http::{Connection, ResponseQueue};
+use crate::ingest::http::{Connection, ResponseQueue, Timeouts};
+use crate::ingest::wire::{Framing, Link, Preface, Wire};
 use crate::ring::{ConnectionId, CoreRing, RingError};
 
 use super::transport::Transport;
@@ -25,8 +27,12 @@ pub struct Peer {
     pub(super) id: ConnectionId,
     /// How its bytes travel.
     pub(super) transport: Transport,
-    /// The receiving half.
+    /// What its first bytes say of its protocol.
+    pub(super) preface: Preface,
+    /// The receiving half, while the connection speaks HTTP.
     pub(super) http: Connection,
+    /// Set once it speaks the wire protocol.
+    pub(super) wire: Option<Box<Wire>>,
     /// Answers owed, in order.
     pub(super) answers: ResponseQueue,
     /// Answers to send next, not encrypted yet.
@@ -50,6 +56,8 @@ impl Peer {
             id,
             http: http.carried_by(transport.scheme()),
             transport,
+            preface: Preface::default(),
+            wire: None,
             answers: ResponseQueue::default(),
             send: Vec::new(),
             stalled: false,
@@ -65,15 +73,31 @@ impl Peer {
 
     /// When it is to be looked at whatever happens; `u64::MAX` for never.
     pub fn deadline_ms(&self) -> UnixMs {
-        self.http.deadline_ms().min(self.transport.deadline_ms())
+        let protocol_ms = match &self.wire {
+            Some(wire) => wire.framing.deadline_ms(),
+            None => self.http.deadline_ms(),
+        };
+        protocol_ms.min(self.transport.deadline_ms())
+    }
+
+    /// The connection speaks the wire protocol from here on.
+    pub fn speak_wire(&mut self, now_ms: UnixMs, timeouts: Timeouts) {
+        self.http = Connection::new(now_ms, timeouts);
+        let framing = Framing::new(now_ms, timeouts);
+        self.wire = Some(Box::new(Wire { framing, link: Link::default() }));
     }
 
     /// Takes a sent buffer back for the next answers.
     pub fn sent(&mut self, mut buffer: Vec<u8>) {
         buffer.clear();
-        buffer.shrink_to(SEND_BUFFER_BYTES_KEPT);
+        buffer.shrink_to(self.bytes_kept());
         self.spare = buffer;
         self.sending = false;
+    }
+
+    /// Room of a send buffer that is kept: over the wire every batch of answers needs it again.
+    const fn bytes_kept(&self) -> usize {
+        if self.wire.is_some() { UNSENT_BYTES_MAX } else { SEND_BUFFER_BYTES_KEPT }
     }
 
     /// The client will send nothing more; what it is owed is still sent.
@@ -87,11 +111,14 @@ impl Peer {
             return Ok(());
         }
         if self.transport.failed() {
-            self.http.close();
-            self.answers.clear();
+            self.stop_reading();
         }
         self.flush(ring)?;
-        let wants_bytes = self.http.wants_bytes() && !self.stalled && !self.finished;
+        let (reading, ended) = match &self.wire {
+            Some(wire) => (wire.framing.wants_bytes(), wire.framing.closed()),
+            None => (self.http.wants_bytes(), self.http.closed()),
+        };
+        let wants_bytes = reading && !self.stalled && !self.finished;
         if wants_bytes != self.receiving && !self.finished {
             if wants_bytes {
                 ring.receive(self.id)?;
@@ -100,8 +127,7 @@ impl Peer {
             }
             self.receiving = wants_bytes;
         }
-        let owes_nothing = self.answers.is_empty() && self.send.is_empty() && !self.sending;
-        if owes_nothing && (self.finished || self.http.closed()) {
+        if self.idle() && (self.finished || ended) {
             if self.transport.say_goodbye() {
                 return self.flush(ring);
             }
@@ -116,9 +142,12 @@ impl Peer {
         if !waits || self.sending || !ring.may_send(self.id) {
             return Ok(());
         }
+        if let Some(wire) = &mut self.wire {
+            wire.link.answers.seal(&mut self.send);
+        }
         let mut buffer = std::mem::take(&mut self.spare);
         self.transport.seal(&mut self.send, &mut buffer);
-        self.send.shrink_to(SEND_BUFFER_BYTES_KEPT);
+        self.send.shrink_to(self.bytes_kept());
         if buffer.is_empty() {
             self.spare = buffer;
             return Ok(());
@@ -130,14 +159,25 @@ impl Peer {
     /// Reads nothing more, and ends the connection once what it is owed is sent.
     pub fn end(&mut self) {
         self.http.close();
+        if let Some(wire) = &mut self.wire {
+            wire.framing.close();
+        }
+    }
+
+    /// Reads nothing more, and owes nothing more.
+    fn stop_reading(&mut self) {
+        self.end();
+        self.answers.clear();
+        if let Some(wire) = &mut self.wire {
+            wire.link.in_flight_count = 0;
+        }
     }
 
     /// Ends the connection whatever it is owed.
     pub fn close(&mut self, ring: &mut CoreRing) -> Result<(), RingError> {
         if !self.closed {
             self.closed = true;
-            self.http.close();
-            self.answers.clear();
+            self.stop_reading();
             ring.close(self.id)?;
         }
         Ok(())
@@ -150,7 +190,8 @@ impl Peer {
 
     /// Whether nothing is under way.
     pub fn idle(&self) -> bool {
-        self.answers.is_empty() && self.send.is_empty() && !self.sending
+        let owed = self.wire.as_ref().is_some_and(|wire| wire.link.in_flight_count > 0);
+        self.answers.is_empty() && !owed && self.send.is_empty() && !self.sending
     }
 }
 

@@ -11,6 +11,7 @@ use crate::ingest::render::ReplyContext;
 use crate::ring::ConnectionId;
 
 use super::slab::Slab;
+use super::wire::WirePlace;
 
 /// Requests of a core under way.
 pub type PendingRequests = Slab<Pending>;
@@ -29,10 +30,17 @@ pub struct Pending {
 pub struct Asker {
     /// Whose.
     pub connection: ConnectionId,
-    /// Place in the pipeline.
-    pub ticket: Ticket,
-    /// What rendering needs to know of the request.
-    pub context: ReplyContext,
+    /// Where its answer belongs.
+    pub place: Place,
+}
+
+/// Where an answer belongs on its connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// Its turn in the pipeline, and what rendering needs to know of the request.
+    Http(Ticket, ReplyContext),
+    /// A command of the wire protocol.
+    Wire(WirePlace),
 }
 
 /// What is to be done with the next outcome.

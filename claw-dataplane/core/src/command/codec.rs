@@ -33,6 +33,7 @@ impl AuthMode {
             1 => Some(Self::Ed25519),
             2 => Some(Self::HmacSha256),
             3 => Some(Self::Token),
+            4 => Some(Self::Session),
             _ => None,
         }
     }

@@ -35,12 +35,14 @@ pub enum AuthMode {
     /// The node itself.
     #[default]
     Node = 0,
-    /// RFC 9421, ed25519: provable to third parties.
+    /// Ed25519, over HTTP (RFC 9421) or a wire frame: provable to third parties.
     Ed25519 = 1,
-    /// RFC 9421, hmac-sha256: authenticates, proves nothing to third parties.
+    /// Hmac-sha256, likewise: authenticates, proves nothing to third parties.
     HmacSha256 = 2,
     /// A shopper's token.
     Token = 3,
+    /// A wire session that a registered key opened: authenticates, proves nothing to third parties.
+    Session = 4,
 }
 
 /// A command with everything the decision needs besides the state.

@@ -223,6 +223,7 @@ pub(in crate::cli) fn auth_name(mode: u16) -> &'static str {
         1 => "ed25519",
         2 => "hmac-sha256",
         3 => "token",
+        4 => "session",
         _ => "unknown",
     }
 }

@@ -63,21 +63,21 @@ pub enum KeyringError {
 
 /// A key ready to verify with.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(in crate::ingest) struct Key {
     /// Number in the registry.
-    pub(super) number: u32,
+    pub(in crate::ingest) number: u32,
     /// `keyid`.
-    pub(super) name: Box<str>,
+    pub(in crate::ingest) name: Box<str>,
     /// Role.
-    pub(super) role: Role,
+    pub(in crate::ingest) role: Role,
     /// Whether it was revoked.
-    pub(super) revoked: bool,
+    pub(in crate::ingest) revoked: bool,
     /// What it verifies with.
-    pub(super) check: Check,
+    pub(in crate::ingest) check: Check,
 }
 
 /// Ready key state.
-pub(super) enum Check {
+pub(in crate::ingest) enum Check {
     /// Decompressed.
     Ed25519(Box<VerifyingKey>),
     /// Keyed: cloned per message.
@@ -91,7 +91,7 @@ impl std::fmt::Debug for Check {
 }
 
 impl Check {
-    pub(super) const fn algorithm(&self) -> &'static str {
+    pub(in crate::ingest) const fn algorithm(&self) -> &'static str {
         match self {
             Self::Ed25519(_) => "ed25519",
             Self::Hmac(_) => "hmac-sha256",
@@ -138,7 +138,7 @@ impl Keyring {
     }
 
     /// The key of a name.
-    pub(super) fn find(&self, name: &str) -> Option<&Key> {
+    pub(in crate::ingest) fn find(&self, name: &str) -> Option<&Key> {
         self.by_name.get(name)
     }
 

@@ -9,6 +9,7 @@ pub mod pages;
 pub mod refusal;
 pub mod text;
 pub mod views;
+pub mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -74,7 +74,7 @@ pub const fn kind_of(refusal: &Refusal<'_>) -> ProblemKind {
     }
 }
 
-const fn detail_of(refusal: &Refusal<'_>) -> &'static str {
+pub(super) const fn detail_of(refusal: &Refusal<'_>) -> &'static str {
     match refusal {
         Refusal::WindowFull => "too many commands to remember: retry with the same key",
         Refusal::CapacityFull { .. } => "raise `memory` in store.toml, or retry later",

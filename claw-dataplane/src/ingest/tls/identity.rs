@@ -12,8 +12,9 @@ use rustls::{InconsistentKeys, ServerConfig};
 use super::error::IdentityError;
 
 /// The application protocols a node speaks, the preferred one first. A client that names none
-/// gets HTTP/1.1; one that names only others is refused with `no_application_protocol`.
-pub const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+/// gets HTTP/1.1; one that names only others is refused with `no_application_protocol`. What a
+/// connection speaks is said by its first bytes all the same.
+pub const PROTOCOLS: [&[u8]; 2] = [b"http/1.1", b"claw/1"];
 
 /// Shared by all sessions that begin while it is in force.
 pub type Identity = Arc<ServerConfig>;

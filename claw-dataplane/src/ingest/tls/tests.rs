@@ -297,6 +297,7 @@ const OFFERS: &[(&[&str], Agreed)] = &[
     (&[], Ok(None)),
     (&["http/1.1"], Ok(Some("http/1.1"))),
     (&["h2", "http/1.1"], Ok(Some("http/1.1"))),
+    (&["claw/1"], Ok(Some("claw/1"))),
     (&["h2"], Err(SessionError::NoProtocol)),
     (&["HTTP/1.1"], Err(SessionError::NoProtocol)),
 ];
