@@ -372,7 +372,7 @@ impl Core {
 }
 
 /// What cannot be sealed is not taken.
-fn unsealed(error: SealError) -> Problem {
+pub(super) fn unsealed(error: SealError) -> Problem {
     let detail = format!("personal members cannot be sealed: {error}");
     Problem::new(ProblemKind::CapacityFull, detail)
 }

@@ -34,6 +34,16 @@ pub struct Asker {
     pub place: Place,
 }
 
+impl Asker {
+    /// Where the answer of a route that only HTTP has belongs.
+    pub(super) fn over_http(&self) -> (Ticket, ReplyContext) {
+        match self.place {
+            Place::Http(ticket, context) => (ticket, context),
+            Place::Wire(_) => unreachable!("the wire has no command for tickets and receipts"),
+        }
+    }
+}
+
 /// Where an answer belongs on its connection.
 #[derive(Clone, Copy, Debug)]
 pub enum Place {

@@ -149,10 +149,11 @@ impl Core {
     fn render_receipt(&mut self, key: SlabKey, body: &[u8]) {
         let Some(pending) = self.pending.remove(key) else { return };
         let (Some(asker), Stage::Prove(position)) = (pending.asker, pending.stage) else { return };
+        let (place, context) = asker.over_http();
         let Some(peer) = self.peers.touch(asker.connection) else { return };
         let gate = self.gate.as_mut().expect("not in use while mail is taken");
-        peer.answers.complete(asker.ticket, &mut peer.send, |out| {
-            gate.render_json(out, asker.context, body, position);
+        peer.answers.complete(place, &mut peer.send, |out| {
+            gate.render_json(out, context, body, position);
         });
         self.unstall(asker.connection);
     }
@@ -160,9 +161,10 @@ impl Core {
     fn refuse_pending(&mut self, key: SlabKey, problem: &Problem) {
         let Some(pending) = self.pending.remove(key) else { return };
         let Some(asker) = pending.asker else { return };
+        let (place, context) = asker.over_http();
         let Some(peer) = self.peers.touch(asker.connection) else { return };
         let gate = self.gate.as_mut().expect("not in use while mail is taken");
-        gate.refuse(peer, asker.ticket, asker.context, problem);
+        gate.refuse(peer, place, context, problem);
         self.unstall(asker.connection);
     }
 }

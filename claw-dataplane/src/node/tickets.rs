@@ -32,8 +32,9 @@ impl Core {
         }
         let ticket = self.tickets.issue(&identity, session, self.now_ms)?;
         let (gate, peer) = place;
-        peer.answers.complete(asker.ticket, &mut peer.send, |out| {
-            gate.render_ticket(out, asker.context, ticket);
+        let (place, context) = asker.over_http();
+        peer.answers.complete(place, &mut peer.send, |out| {
+            gate.render_ticket(out, context, ticket);
         });
         Ok(())
     }
@@ -70,19 +71,20 @@ impl Core {
         let Some(asker) = self.pending.remove(key).and_then(|pending| pending.asker) else {
             return;
         };
+        let (place, context) = asker.over_http();
         let Some(peer) = self.peers.touch(asker.connection) else { return };
         let gate = self.gate.as_mut().expect("not in use while mail is taken");
         match answer {
             TicketAnswer::Issued(Ok(ticket)) => {
-                peer.answers.complete(asker.ticket, &mut peer.send, |out| {
-                    gate.render_ticket(out, asker.context, ticket);
+                peer.answers.complete(place, &mut peer.send, |out| {
+                    gate.render_ticket(out, context, ticket);
                 });
             }
             TicketAnswer::Issued(Err(problem)) => {
-                gate.refuse(peer, asker.ticket, asker.context, &problem);
+                gate.refuse(peer, place, context, &problem);
             }
             TicketAnswer::Redeemed(Err(refusal)) => {
-                gate.refuse(peer, asker.ticket, asker.context, &refusal.into());
+                gate.refuse(peer, place, context, &refusal.into());
             }
             // Nobody brings a ticket yet: the WebSocket joins here.
             TicketAnswer::Redeemed(Ok(_)) => {}

@@ -19,16 +19,18 @@ use zerocopy::little_endian::{U16, U32, U64};
 
 use crate::ingest::auth::Keyring;
 use crate::ingest::authorize;
+use crate::ingest::decode::Routed;
 use crate::ingest::http::{Expiry, Flow};
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::routes::Route;
 use crate::ingest::wire::answers::{Asked, welcome_frame};
 use crate::ingest::wire::decode::{Input, decode, route_of};
 use crate::ingest::wire::{Event, Link, Opening, Session, Stranger, Wire};
+use crate::subjects::Carried;
 
 use super::core::Core;
 use super::gate::Gate;
-use super::intake::{Sender, session_of};
+use super::intake::{Sender, session_of, unsealed};
 use super::peer::Peer;
 use super::pending::{Asker, Place};
 
@@ -246,7 +248,7 @@ impl Core {
         } else {
             session.identify(command.0, view.sequence, command.1)
         };
-        let Gate { schema, settings, limits, wire_scratch, .. } = gate;
+        let Gate { schema, settings, limits, wire_scratch, sealer, .. } = gate;
         let input = Input { command: &view, identity, schema, settings, now_ms };
         let sender =
             Sender { key: caller.key, auth_mode: caller.auth_mode, evidence: session.evidence() };
@@ -257,7 +259,12 @@ impl Core {
             let waited = matches!(routed.command, Command::Checkout { wait_until_ms: 1.., .. });
             let place = WirePlace { sequence: view.sequence, route: matched, waited };
             let asker = Asker { connection: peer.id, place: Place::Wire(place) };
-            self.dispatch(routed, sender, asker)
+            let Routed { command, extra, identity, .. } = *routed;
+            let carried = Carried { command, extra, identity, evidence: sender.evidence };
+            let Carried { command, extra, identity, evidence } =
+                sealer.seal(carried).map_err(unsealed)?;
+            let sender = Sender { evidence, ..sender };
+            self.dispatch(&Routed { command, identity, extra, ..*routed }, sender, asker)
         })?
     }
 }
