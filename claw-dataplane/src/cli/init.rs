@@ -41,7 +41,7 @@ Examples:
   claw init /srv/claw/shop --json
 
 Templates:
-  enterprise-retail  a long catalogue: variants, locations, coupons, several channels
+  enterprise-retail  a long catalogue: variants, bundles, locations, price lists, returns
   flash-drop         few products that many want at once: short holds, small baskets
   minimal            the least that sells
 
@@ -152,6 +152,7 @@ impl Plan {
             .replace("{template}", self.template.name)
             .replace("{scenario}", self.template.scenario)
             .replace("{choices}", self.template.choices)
+            .replace("{examples}", self.template.examples)
     }
 
     fn tell(&self, as_json: bool) -> io::Result<()> {

@@ -17,6 +17,8 @@ pub(crate) struct Template {
     pub(crate) schema: &'static [(&'static str, &'static str)],
     /// What was chosen and why, for the README.
     pub(crate) choices: &'static str,
+    /// Commands that show the choices, for the README; a test runs them as printed.
+    pub(crate) examples: &'static str,
     /// The scenario that shows it best.
     pub(crate) scenario: &'static str,
 }
@@ -25,7 +27,7 @@ pub(crate) struct Template {
 pub(crate) const ALL: [Template; 3] = [
     Template {
         name: "enterprise-retail",
-        about: "A retailer with a long catalogue: variants, locations, coupons, several channels.",
+        about: "A retailer with a long catalogue: variants, bundles, locations, price lists, returns.",
         settings: &[
             ("node.memory", "\"1GiB\""),
             ("holds.ttl_ms_default", "900_000"),
@@ -38,6 +40,7 @@ pub(crate) const ALL: [Template; 3] = [
             ("orders.toml", include_str!("enterprise-retail/orders.toml")),
         ],
         choices: include_str!("enterprise-retail/choices.md"),
+        examples: include_str!("enterprise-retail/examples.md"),
         scenario: "retail",
     },
     Template {
@@ -52,6 +55,7 @@ pub(crate) const ALL: [Template; 3] = [
         ],
         schema: &[("store.toml", include_str!("flash-drop/store.toml"))],
         choices: include_str!("flash-drop/choices.md"),
+        examples: "",
         scenario: "drop",
     },
     Template {
@@ -60,6 +64,7 @@ pub(crate) const ALL: [Template; 3] = [
         settings: &[],
         schema: &[("store.toml", include_str!("minimal/store.toml"))],
         choices: include_str!("minimal/choices.md"),
+        examples: "",
         scenario: "smoke",
     },
 ];
