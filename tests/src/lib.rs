@@ -7,6 +7,7 @@
 
 pub mod document;
 pub mod frames;
+pub mod generated;
 pub mod node;
 pub mod program;
 pub mod store;

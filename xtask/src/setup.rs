@@ -100,6 +100,16 @@ const NEEDS: &[Need] = &[
         dnf: &["python3", "python3-pip"],
     },
     Need {
+        name: "Node.js with npm",
+        why: "generated TypeScript is checked by its own compiler in the tests; without it that \
+              test is skipped and says so",
+        purpose: Purpose::Test,
+        weight: Weight::Optional,
+        present: has_node,
+        apt: &["nodejs", "npm"],
+        dnf: &["nodejs", "npm"],
+    },
+    Need {
         name: "PostgreSQL with pgbench",
         why: "`bench` runs the same sale on it, beside ours; without it that row is left out",
         purpose: Purpose::Bench,
@@ -138,6 +148,11 @@ pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
     {
         talk(format_args!("going on without the independent signer: {error:#}"));
     }
+    if purpose >= Purpose::Test
+        && let Err(error) = ensure_node_packages(&workspace::root())
+    {
+        talk(format_args!("going on without the TypeScript compiler: {error:#}"));
+    }
     Ok(())
 }
 
@@ -162,6 +177,10 @@ fn has_c_compiler() -> bool {
 
 fn has_python() -> bool {
     Task::new("python3", "").args(["-c", "import venv, ensurepip"]).probe()
+}
+
+fn has_node() -> bool {
+    machine::has_program("node") && machine::has_program("npm")
 }
 
 /// Debian keeps the programs off the path, one folder per version.
@@ -206,6 +225,43 @@ fn ensure_python_packages(root: &Path) -> Result<()> {
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
+/// Whether the TypeScript compiler can run.
+pub(crate) fn has_node_packages() -> bool {
+    node_packages_stamp(&workspace::root()).is_file()
+}
+
+fn node_packages_stamp(root: &Path) -> PathBuf {
+    root.join(".node/installed.json")
+}
+
+/// A folder of our own for Node's packages, filled from the lock file and only when that has
+/// changed.
+fn ensure_node_packages(root: &Path) -> Result<()> {
+    let lists = root.join("scripts/node");
+    let lock = lists.join("package-lock.json");
+    let wanted = fs::read_to_string(&lock)
+        .with_context(|| format!("cannot read {}: restore it", lock.display()))?;
+    let stamp = node_packages_stamp(root);
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    if !has_node() {
+        bail!("Node.js with npm is not here");
+    }
+    talk(format_args!("installing the pinned Node packages of scripts/node"));
+    let folder = root.join(".node");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for name in ["package.json", "package-lock.json"] {
+        fs::copy(lists.join(name), folder.join(name))
+            .with_context(|| format!("cannot copy {name} of {}: restore it", lists.display()))?;
+    }
+    Task::new("npm", "check that this machine reaches a package index")
+        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
+        .inside(&folder)
+        .run()?;
+    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +291,18 @@ mod tests {
         fs::write(root.path().join(".venv/installed.txt"), "a==1\n").unwrap();
         ensure_python_packages(root.path()).unwrap();
         assert!(!root.path().join(".venv/bin").exists());
+    }
+
+    #[test]
+    fn unchanged_lock_file_installs_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        for dir in ["scripts/node", ".node"] {
+            fs::create_dir_all(root.path().join(dir)).unwrap();
+        }
+        fs::write(root.path().join("scripts/node/package-lock.json"), "{}").unwrap();
+        fs::write(root.path().join(".node/installed.json"), "{}").unwrap();
+        ensure_node_packages(root.path()).unwrap();
+        assert!(!root.path().join(".node/package.json").exists());
     }
 
     #[test]

@@ -84,12 +84,18 @@ fn build() -> Result<()> {
 /// What the machine lacks is named, and the tests that need it are told.
 fn run_tests(mut task: Task) -> Result<Tally> {
     if !setup::has_python_packages() {
-        talk(format_args!("stepped around: the independent signer, for want of Python's packages"));
+        let what =
+            "the independent signer and the judge of JSON Schema, for want of Python's packages";
+        talk(format_args!("stepped around: {what}"));
         task = task.env("CLAW_WITHOUT_PYTHON", "1");
     }
     if !setup::has_openssl() {
         talk(format_args!("stepped around: the independent TLS client, for want of OpenSSL"));
         task = task.env("CLAW_WITHOUT_OPENSSL", "1");
+    }
+    if !setup::has_node_packages() {
+        talk(format_args!("stepped around: the TypeScript compiler, for want of Node's packages"));
+        task = task.env("CLAW_WITHOUT_NODE", "1");
     }
     task.counted()
 }

@@ -40,4 +40,4 @@ pub use load::{
 };
 pub use render::render;
 pub use resolve::Overrides;
-pub use store_schema::{SchemaLoadError, load_schema};
+pub use store_schema::{SchemaLoadError, load_schema, load_schema_at};

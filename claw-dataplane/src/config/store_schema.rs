@@ -34,6 +34,22 @@ pub fn load_schema(store_dir: &Path) -> Result<CompiledSchema, SchemaLoadError> 
     CompiledSchema::parse(&files).map_err(|found| SchemaLoadError::Invalid { found })
 }
 
+/// Compiles the schema at `place`: a store, a folder of schema files, or one file.
+pub fn load_schema_at(place: &Path) -> Result<CompiledSchema, SchemaLoadError> {
+    if place.join("schema").is_dir() {
+        return load_schema(place);
+    }
+    let files = if place.is_dir() {
+        read_files(place)?
+    } else {
+        let name = place.display().to_string();
+        let text = fs::read_to_string(place)
+            .map_err(|source| SchemaLoadError::Read { path: place.to_owned(), source })?;
+        vec![SchemaFile { name, text }]
+    };
+    CompiledSchema::parse(&files).map_err(|found| SchemaLoadError::Invalid { found })
+}
+
 fn read_files(folder: &Path) -> Result<Vec<SchemaFile>, SchemaLoadError> {
     let failed = |path: &Path, source| SchemaLoadError::Read { path: path.to_owned(), source };
     let entries = fs::read_dir(folder).map_err(|source| failed(folder, source))?;

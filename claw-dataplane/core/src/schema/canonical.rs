@@ -60,6 +60,11 @@ fn describe_step(step: &Step, out: &mut String) -> fmt::Result {
         }
         Step::Drop { field } => writeln!(out, "drop {}", quoted(field)),
         Step::Rename { field, to } => writeln!(out, "rename {} {}", quoted(field), quoted(to)),
+        Step::Split { field, by, into } => {
+            write!(out, "split {} {}", quoted(field), quoted(by))?;
+            into.iter().try_for_each(|part| write!(out, " {}", quoted(part)))?;
+            writeln!(out)
+        }
         Step::Widen { field, from, to } => writeln!(out, "widen {} {from} {to}", quoted(field)),
     }
 }

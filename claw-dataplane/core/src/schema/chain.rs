@@ -21,6 +21,8 @@ type Span = Range<usize>;
 type Shape = BTreeMap<String, &'static str>;
 
 const UNKNOWN: &str = "?";
+/// Most members that one text is split into.
+const SPLIT_PARTS_MAX: usize = 8;
 
 struct Link {
     upcaster: Upcaster,
@@ -123,31 +125,43 @@ fn read_step_version(reader: &Reader<'_>, key: &'static str) -> Option<u16> {
 
 fn read_step(reader: &Reader<'_>, entry: &Spanned<DeValue<'_>>) -> Option<Step> {
     let step = reader_of(reader.source, "steps", entry)?;
-    let verbs = (step.text("add"), step.text("drop"), step.text("rename"), step.text("widen"));
+    let verbs = ["add", "drop", "rename", "split", "widen"].map(|verb| step.text(verb));
     let read = match verbs {
-        (Some((field, _)), None, None, None) => {
+        [Some((field, _)), None, None, None, None] => {
             let default = step.entry("default").and_then(|value| json_of(value.get_ref()));
             default.map(|default| Step::Add { field: field.to_owned(), default })
         }
-        (None, Some((field, _)), None, None) => Some(Step::Drop { field: field.to_owned() }),
-        (None, None, Some((field, _)), None) => {
+        [None, Some((field, _)), None, None, None] => Some(Step::Drop { field: field.to_owned() }),
+        [None, None, Some((field, _)), None, None] => {
             let to = step.text("to");
             to.map(|(to, _)| Step::Rename { field: field.to_owned(), to: to.to_owned() })
         }
-        (None, None, None, Some((field, _))) => read_widen(&step, field),
+        [None, None, None, Some((field, _)), None] => read_split(&step, field),
+        [None, None, None, None, Some((field, _))] => read_widen(&step, field),
         _ => None,
     };
     if read.is_none() {
         step.source.refuse_with(
             entry.span(),
             "not a step",
-            "write { add = \"x\", default = 0 }, { drop = \"x\" }, { rename = \"x\", to = \"y\" } \
+            "write { add = \"x\", default = 0 }, { drop = \"x\" }, { rename = \"x\", to = \"y\" }, \
+             { split = \"x\", by = \" \", into = [\"y\", \"z\"] } \
              or { widen = \"x\", from = \"integer\", to = \"text\" }",
         );
     } else {
         step.finish("a step");
     }
     read
+}
+
+/// The parts stay in the order in which they are written: it is that of the text.
+fn read_split(step: &Reader<'_>, field: &str) -> Option<Step> {
+    let (by, _) = step.text("by")?;
+    let entries = step.entry("into")?.get_ref().as_array()?;
+    let names = entries.iter().map(|entry| entry.get_ref().as_str().map(str::to_owned));
+    let into = names.collect::<Option<Vec<_>>>()?;
+    let well = !by.is_empty() && (2..=SPLIT_PARTS_MAX).contains(&into.len());
+    well.then(|| Step::Split { field: field.to_owned(), by: by.to_owned(), into })
 }
 
 fn read_widen(step: &Reader<'_>, field: &str) -> Option<Step> {
@@ -237,6 +251,7 @@ fn undo(step: &Step, shape: &mut Shape) -> Result<(), (String, String)> {
             let kind = shape.remove(to).ok_or_else(|| missing("renames to", to))?;
             shape.insert(field.clone(), kind);
         }
+        Step::Split { field, into, .. } => undo_split(field, into, shape)?,
         Step::Widen { field, from, to } => {
             let held = shape.get_mut(field).ok_or_else(|| missing("widens", field))?;
             if *held != *to && *held != UNKNOWN {
@@ -249,6 +264,29 @@ fn undo(step: &Step, shape: &mut Shape) -> Result<(), (String, String)> {
             }
             *held = from;
         }
+    }
+    Ok(())
+}
+
+fn undo_split(field: &str, into: &[String], shape: &mut Shape) -> Result<(), (String, String)> {
+    for part in into {
+        if parent(field) != parent(part) {
+            let reason =
+                format!("the step moves a part of `{field}` to another object as `{part}`");
+            return Err((reason, part.clone()));
+        }
+        let kind = shape.remove(part).ok_or_else(|| {
+            let reason = format!("the step splits into `{part}`, which its version does not have");
+            (reason, part.clone())
+        })?;
+        if kind != "text" && kind != UNKNOWN {
+            let reason = format!("the step splits into `{part}`, which is {kind}, not text");
+            return Err((reason, part.clone()));
+        }
+    }
+    if shape.insert(field.to_owned(), "text").is_some() {
+        let reason = format!("the step splits `{field}`, which the later version still has");
+        return Err((reason, field.to_owned()));
     }
     Ok(())
 }

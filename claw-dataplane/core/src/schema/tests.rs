@@ -256,6 +256,27 @@ fn older_versions_are_read_as_todays() {
 }
 
 #[test]
+fn text_is_split_at_a_separator_into_members_beside_it() {
+    let schema = compile(
+        "[schema]\nversion = 1\n[events.made-up]\nversion = 2\nupcasters = [{ from = 1, to = 2, \
+         steps = [{ split = \"box.size\", by = \"x\", into = [\"box.wide\", \"box.deep\", \
+         \"box.high\"] }] }]\n[events.made-up.fields.box]\ntype = \"group\"\n\
+         fields = { wide = { type = \"text\" }, deep = { type = \"text\" }, high = { type = \"text\" } }\n",
+    );
+    let event = schema.own_event("made-up").unwrap();
+    let read = |old: Value| event.upcast(1, members(old)).map(Value::Object);
+    let of = |wide: &str, deep: &str, high: &str| json!({"box": {"wide": wide, "deep": deep, "high": high}});
+    assert_eq!(read(json!({"box": {"size": "3x4x5"}})), Ok(of("3", "4", "5")));
+    assert_eq!(read(json!({"box": {"size": "3x4x5x6"}})), Ok(of("3", "4", "5x6")));
+    assert_eq!(read(json!({"box": {"size": "3"}})), Ok(of("3", "", "")));
+    assert_eq!(read(json!({"box": {}})), Ok(json!({"box": {}})));
+    assert_eq!(
+        read(json!({"box": {"size": 3}})),
+        Err(UpcastError::Mismatch("box.size".to_owned()))
+    );
+}
+
+#[test]
 fn the_hash_follows_the_meaning_alone() {
     let whole = compile(STORE);
     let (head, tail) = STORE.split_at(STORE.find("[events.gift-wrapped]").unwrap());
@@ -383,7 +404,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[events.own]\nversion = 2\nfields = { n = { type = \"sku\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ shrink = \"n\" }] }]",
-        "6:43: not a step: write { add = \"x\", default = 0 }, { drop = \"x\" }, { rename = \"x\", to = \"y\" } or { widen = \"x\", from = \"integer\", to = \"text\" }",
+        "6:43: not a step: write { add = \"x\", default = 0 }, { drop = \"x\" }, { rename = \"x\", to = \"y\" }, { split = \"x\", by = \" \", into = [\"y\", \"z\"] } or { widen = \"x\", from = \"integer\", to = \"text\" }",
     ),
     (
         "[events.own]\nby = [\"sorce\"]\nfields = {}",
@@ -400,6 +421,18 @@ const REFUSED: &[(&str, &str)] = &[
     (
         "[events.hold-granted]\nby = [\"source\"]",
         "4:1: unknown key `by` in [events.hold-granted]: known here: description, fields, extra, version, upcasters",
+    ),
+    (
+        "[events.own]\nversion = 2\nfields = { a = { type = \"text\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ split = \"n\", by = \" \", into = [\"a\", \"b\"] }] }]",
+        "6:43: the step splits into `b`, which its version does not have: compare with the members of version 2",
+    ),
+    (
+        "[events.own]\nversion = 2\nfields = { a = { type = \"text\" }, b = { type = \"sku\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ split = \"n\", by = \" \", into = [\"a\", \"b\"] }] }]",
+        "6:43: the step splits into `b`, which is sku, not text: compare with the members of version 2",
+    ),
+    (
+        "[events.own]\nversion = 2\nfields = { n = { type = \"text\" }, a = { type = \"text\" }, b = { type = \"text\" } }\nupcasters = [{ from = 1, to = 2, steps = [{ split = \"n\", by = \" \", into = [\"a\", \"b\"] }] }]",
+        "6:43: the step splits `n`, which the later version still has: compare with the members of version 2",
     ),
     (
         "[events.hold-granted.extra]\nx = ",

@@ -45,6 +45,16 @@ pub enum Step {
         /// The path it has.
         to: String,
     },
+    /// A text is now several members of the same object, in the order of its parts.
+    Split {
+        /// The path it had.
+        field: String,
+        /// What stands between two parts.
+        by: String,
+        /// The paths of the parts. The last takes what is left over; a part that is not there is
+        /// an empty text.
+        into: Vec<String>,
+    },
     /// The member's type holds more than it did.
     Widen {
         /// Its path.
@@ -68,7 +78,7 @@ pub enum UpcastError {
         to: u16,
     },
     /// The stored value is not of the type the step expects.
-    #[error("stored member `{0}` is not what its upcaster expects: check the `widen` step")]
+    #[error("stored member `{0}` is not what its upcaster expects: check its step")]
     Mismatch(String),
 }
 
@@ -105,6 +115,20 @@ impl Step {
                     && let Some(value) = object.remove(name)
                 {
                     object.insert(name_to.to_owned(), value);
+                }
+            }
+            Self::Split { field, by, into } => {
+                if let Some((object, name)) = enter(members, field, Entry::Find)
+                    && let Some(value) = object.remove(name)
+                {
+                    let text =
+                        value.as_str().ok_or_else(|| UpcastError::Mismatch(field.clone()))?;
+                    let mut parts = text.splitn(into.len(), by.as_str());
+                    for path in into {
+                        let name = path.rsplit('.').next().unwrap_or(path);
+                        let part = parts.next().unwrap_or_default();
+                        object.insert(name.to_owned(), Value::String(part.to_owned()));
+                    }
                 }
             }
             Self::Widen { field, from, to } => {

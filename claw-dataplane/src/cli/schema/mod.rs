@@ -1,16 +1,16 @@
-//! `claw schema check`: is a store's State-Schema one that a node would start with?
+//! `claw schema`: what a store's events may hold, checked, compared and put into other languages.
 //!
-//! Checks exactly as the node does, with the same code; starts nothing and changes nothing.
+//! Owns the arguments. Nothing here starts a node or changes a store; what a schema means, what two
+//! of them differ in and what one looks like in a language is `claw_core::schema`'s.
+
+mod check;
+mod codegen;
+mod diff;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
-use claw_core::schema::{BuiltIn, CompiledSchema, Diagnostic};
-use serde_json::{Value, json};
-
-use super::output;
-use crate::config::{SchemaLoadError, load_schema};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Look at a store's State-Schema.
 #[derive(Args, Debug)]
@@ -22,6 +22,8 @@ pub struct SchemaArgs {
 #[derive(Debug, Subcommand)]
 enum SchemaVerb {
     Check(CheckArgs),
+    Codegen(CodegenArgs),
+    Diff(DiffArgs),
 }
 
 /// Check schema/*.toml and say everything that is wrong, with file, line and reason.
@@ -41,90 +43,77 @@ struct CheckArgs {
     json: bool,
 }
 
+/// Say what changes from one State-Schema to another: compatible, to be read by an upcaster, or
+/// breaking, member by member.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  claw schema diff shop shop-next
+  git worktree add ../before main && claw schema diff ../before/shop shop
+  claw schema diff shop/schema next/schema --clients
+  claw schema diff shop shop-next --json | jq '.changes[] | select(.verdict == \"breaking\")'
+
+OLD and NEW are stores, folders of schema files, or single files.
+
+Exit code 0 when every change is compatible or covered by an upcaster of NEW, 1 when an upcaster is
+missing or a change is breaking, 2 when OLD or NEW cannot be used.")]
+struct DiffArgs {
+    /// What events were written with
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// What is to be read and taken from now on
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    /// Answer no also when those who send must do something differently
+    #[arg(long)]
+    clients: bool,
+    /// Print the changes as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Print the store's requests and events as types of a language.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  claw schema codegen --lang rust --store shop --out src/shop_events.rs
+  claw schema codegen --lang typescript --store shop > shop-events.ts
+  claw schema codegen --lang json-schema --schema shop/schema | jq '.\"$defs\" | keys'
+
+The same schema gives the same text, so that it can be kept under version control and compared.")]
+struct CodegenArgs {
+    /// Which language
+    #[arg(long, value_name = "LANG")]
+    lang: Language,
+    /// The store's folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    store: PathBuf,
+    /// A folder of schema files, or one file, instead of a store
+    #[arg(long, value_name = "DIR", conflicts_with = "store")]
+    schema: Option<PathBuf>,
+    /// Write to this file instead of printing
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// What types can be printed in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Language {
+    /// Structs for serde
+    Rust,
+    /// Interfaces
+    Typescript,
+    /// JSON Schema 2020-12
+    JsonSchema,
+}
+
 /// Runs the verb.
 pub fn run(args: SchemaArgs) -> anyhow::Result<ExitCode> {
     match args.verb {
-        SchemaVerb::Check(args) => check(&args),
+        SchemaVerb::Check(args) => check::run(&args),
+        SchemaVerb::Codegen(args) => codegen::run(&args),
+        SchemaVerb::Diff(args) => diff::run(&args),
     }
-}
-
-fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    match load_schema(&args.store) {
-        Ok(schema) => {
-            if args.json {
-                output::json(&describe(&schema))?;
-            } else {
-                output::data(&summary(&schema))?;
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(SchemaLoadError::Invalid { found }) => {
-            if args.json {
-                let rows: Vec<_> = found.iter().map(describe_diagnostic).collect();
-                output::json(&json!({ "valid": false, "diagnostics": rows }))?;
-            } else {
-                found.iter().try_for_each(|diagnostic| output::data(&diagnostic.to_string()))?;
-            }
-            let count = found.len();
-            let problems = if count == 1 { "problem" } else { "problems" };
-            output::talk(&format!("{count} {problems}: a node would not start with this schema"));
-            Ok(ExitCode::FAILURE)
-        }
-        Err(error @ SchemaLoadError::Read { .. }) => Err(error.into()),
-    }
-}
-
-fn summary(schema: &CompiledSchema) -> String {
-    let hash = hex(&schema.hash());
-    let extras: usize =
-        BuiltIn::ALL.iter().map(|event| schema.extra_type(*event).fields.iter().len()).sum();
-    let attributes = schema.attribute_fields().map_or(0, |fields| fields.iter().len());
-    format!(
-        "valid: version {}, hash {}, {extras} extra members, {attributes} attributes, {} own \
-         event types",
-        schema.version(),
-        &hash[..16],
-        schema.own_events().len(),
-    )
-}
-
-fn describe(schema: &CompiledSchema) -> Value {
-    let names = |event: &claw_core::schema::EventType| -> Vec<Value> {
-        let fields = event.fields.iter();
-        fields
-            .map(|field| {
-                json!({
-                    "name": field.name,
-                    "type": field.kind.name(),
-                    "personal": field.personal,
-                    "must_be": field.kind.to_string(),
-                })
-            })
-            .collect()
-    };
-    let built_in = BuiltIn::ALL.iter().map(|event| schema.extra_type(*event));
-    let events: Vec<_> = built_in
-        .chain(schema.own_events())
-        .map(|event| {
-            json!({ "name": event.name, "version": event.version, "members": names(event) })
-        })
-        .collect();
-    json!({
-        "valid": true,
-        "version": schema.version(),
-        "hash": hex(&schema.hash()),
-        "events": events,
-    })
-}
-
-fn describe_diagnostic(diagnostic: &Diagnostic) -> Value {
-    json!({
-        "file": diagnostic.file,
-        "line": diagnostic.line,
-        "column": diagnostic.column,
-        "reason": diagnostic.reason,
-        "suggestion": diagnostic.suggestion,
-    })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,4 +1,4 @@
-//! `claw schema check`, the real program.
+//! `claw schema check`: what a node would start with.
 
 use std::fs;
 use std::process::Output;
