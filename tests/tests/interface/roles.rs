@@ -60,6 +60,7 @@ fn rows() -> Vec<Row> {
         ("POST /v1/holds/{id}/extend", json!({"ttl_ms": 1000}), holds),
         ("POST /v1/checkouts", purchase, buying),
         ("GET /v1/orders/{id}", none.clone(), orders),
+        ("GET /v1/orders/{id}/receipt", none.clone(), orders),
         ("POST /v1/orders/{id}/cancel", none.clone(), buying),
         ("POST /v1/orders/{id}/ship", none.clone(), shop),
         ("POST /v1/orders/{id}/refund", none, shop),

@@ -61,6 +61,7 @@ fn table(things: &Things) -> Vec<(&'static str, Vec<Value>)> {
             ],
         ),
         ("GET /v1/orders/{id}", none()),
+        ("GET /v1/orders/{id}/receipt", none()),
         ("POST /v1/orders/{id}/cancel", none()),
         ("POST /v1/tickets", vec![ada]),
     ]
