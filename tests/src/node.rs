@@ -50,6 +50,16 @@ impl Node {
         node
     }
 
+    /// Start again where it was, after it was killed: clients that come back find it.
+    ///
+    /// # Panics
+    /// When it does not become ready, with all it said.
+    pub fn start_again(&mut self, store: &Store) {
+        let address = self.authority().parse().expect("our own address");
+        *self = Self::spawn(store, address, &[]);
+        self.wait_ready(Instant::now() + PATIENCE);
+    }
+
     /// Start on `store` where it must refuse to: its exit code and all it said.
     ///
     /// # Panics

@@ -119,6 +119,23 @@ impl Signer {
         }
     }
 
+    /// Whether it is an hmac-sha256 secret; else it is an Ed25519 key.
+    pub const fn is_hmac(&self) -> bool {
+        matches!(self.material, Material::Hmac(_))
+    }
+
+    /// The authentication code over parts that follow each other; `None` for an Ed25519 key.
+    pub fn code(&self, parts: &[&[u8]]) -> Option<Tag> {
+        let Material::Hmac(state) = &self.material else { return None };
+        let mut state = state.as_ref().clone();
+        for part in parts {
+            state.update(part);
+        }
+        let mut tag = Tag { bytes: [0; 64], length: 32 };
+        tag.bytes[..32].copy_from_slice(&state.finalize().into_bytes());
+        Some(tag)
+    }
+
     /// The signature or authentication code over a base.
     pub fn tag(&self, base: &[u8]) -> Tag {
         let mut tag = Tag { bytes: [0; 64], length: 64 };
