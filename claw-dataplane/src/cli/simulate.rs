@@ -10,14 +10,27 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::simulate::client::CONNECTIONS_PER_SOURCE_MAX;
+use crate::config::{Config, Overrides};
+use crate::simulate::client::{CONNECTIONS_PER_SOURCE_MAX, Protocol};
 use crate::simulate::progress::Progress;
 use crate::simulate::report::Report;
-use crate::simulate::run::{Carrier, RunOptions, run as run_shoppers};
+use crate::simulate::run::{Carrier, RunOptions, STOREFRONT_KEY, run as run_shoppers};
 use crate::simulate::scenario::{HammerTarget, Scenario, duration_of};
 
 /// Shoppers that one run may have: 254 loopback addresses.
 const USERS_MAX: i64 = CONNECTIONS_PER_SOURCE_MAX as i64 * 254;
+
+/// Shoppers on one connection: what they ask at one time fits a frame.
+#[expect(clippy::cast_possible_wrap, reason = "a few hundred")]
+const BATCH_MAX: i64 = claw_common::limits::WIRE_COMMANDS_MAX as i64;
+
+/// A protocol by its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum ProtocolName {
+    #[default]
+    Http,
+    Wire,
+}
 
 /// Run shoppers against a node and audit every sale.
 #[derive(Debug, clap::Args)]
@@ -25,6 +38,7 @@ const USERS_MAX: i64 = CONNECTIONS_PER_SOURCE_MAX as i64 * 254;
 Examples:
   claw simulate --store shop --scenario drop --users 10000
   claw simulate --store shop --scenario retail --duration 1m --rate 5000
+  claw simulate --store shop --users 6400 --protocol wire --batch 64
   claw simulate --store shop --endpoint \"POST /v1/holds\" --node http://127.0.0.1:7070
   claw simulate --store shop --node https://localhost:7443 --ca shop/keys/tls.crt
 
@@ -43,6 +57,20 @@ pub struct SimulateArgs {
     /// Reach the node that is started over TLS; keys/tls.crt is made when it is not there.
     #[arg(long, conflicts_with = "node")]
     tls: bool,
+    /// How shoppers and node talk: HTTP and JSON, or the wire protocol.
+    #[arg(long, value_enum, default_value_t)]
+    protocol: ProtocolName,
+    /// Shoppers that share a connection of the wire protocol; what they ask at one time is one
+    /// frame under one tag.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=BATCH_MAX))]
+    batch: u32,
+    /// Key of the shoppers' requests: an hmac-sha256 one, or storefront for ed25519.
+    #[arg(long, value_name = "NAME")]
+    key: Option<String>,
+    /// Give each shopper a token signed by the key, which is then storefront unless said.
+    #[arg(long)]
+    token: bool,
     /// A scenario of the store, or a file.
     #[arg(long, value_name = "NAME|FILE", default_value = "drop")]
     scenario: String,
@@ -81,8 +109,28 @@ fn parse_endpoint(text: &str) -> Result<HammerTarget, String> {
     })
 }
 
+/// What protocol and batch mean together; else what is wrong.
+fn protocol_of(args: &SimulateArgs) -> Result<Protocol, &'static str> {
+    match args.protocol {
+        ProtocolName::Http if args.batch > 1 => Err("--batch needs --protocol wire"),
+        ProtocolName::Http => Ok(Protocol::Http),
+        ProtocolName::Wire if args.token => Err("--token needs --protocol http"),
+        ProtocolName::Wire if args.endpoint == Some(HammerTarget::Health) => {
+            Err("the wire protocol has no health; use --protocol http for this endpoint")
+        }
+        ProtocolName::Wire => Ok(Protocol::Wire { batch: args.batch }),
+    }
+}
+
 /// Runs the verb.
 pub fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
+    let protocol = match protocol_of(&args) {
+        Ok(protocol) => protocol,
+        Err(wrong) => {
+            writeln!(std::io::stderr(), "claw simulate: {wrong}")?;
+            return Ok(ExitCode::from(2));
+        }
+    };
     let scenario = match Scenario::find(&args.store, &args.scenario) {
         Ok(scenario) => scenario,
         Err(error) => {
@@ -94,6 +142,12 @@ pub fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
         Some(seed) => seed,
         None => getrandom::u64().context("draw a seed")?,
     };
+    let key_usual = if args.token { "storefront" } else { STOREFRONT_KEY };
+    let token_audience = if args.token {
+        Some(Config::load(&args.store, &Overrides::from_environment())?.store.name)
+    } else {
+        None
+    };
     let options = RunOptions {
         store: args.store,
         node_url: args.node,
@@ -101,6 +155,9 @@ pub fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
         node_arguments: Vec::new(),
         carrier: if args.tls { Carrier::Tls } else { Carrier::Plain },
         authorities: args.ca,
+        protocol,
+        key: args.key.unwrap_or_else(|| key_usual.to_owned()),
+        token_audience,
         users: args.users.unwrap_or(scenario.users),
         duration: args.duration.unwrap_or(scenario.duration),
         scenario,
@@ -116,6 +173,15 @@ pub fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
 
 /// Seed and options come first, so that a run that is cut off can be repeated too.
 fn announce(options: &RunOptions) -> std::io::Result<()> {
+    let protocol = match options.protocol {
+        Protocol::Http => String::new(),
+        Protocol::Wire { batch } => format!(" --protocol wire --batch {batch}"),
+    };
+    let token = if options.token_audience.is_some() { " --token" } else { "" };
+    let key = match options.key.as_str() {
+        STOREFRONT_KEY => String::new(),
+        key => format!(" --key {key}{token}"),
+    };
     let rate = options.rate.map_or_else(String::new, |rate| format!(" --rate {rate}"));
     let endpoint = HammerTarget::ALL
         .iter()
@@ -133,7 +199,7 @@ fn announce(options: &RunOptions) -> std::io::Result<()> {
     writeln!(
         std::io::stderr(),
         "claw simulate --store {}{node} --scenario {} --users {} --duration {}ms --seed \
-         {}{rate}{endpoint}",
+         {}{rate}{endpoint}{protocol}{key}",
         options.store.display(),
         options.scenario.name,
         options.users,

@@ -87,7 +87,7 @@ pub struct Transport {
     pub broken: u64,
     /// Requests whose time was up.
     pub timed_out: u64,
-    /// Answers that were not HTTP, or came unasked.
+    /// Answers that were not of the protocol, or came unasked.
     pub protocol: u64,
     /// Connections that the node closed while they were idle; not an error.
     pub closed_idle: u64,

@@ -12,8 +12,8 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::audit::Audit;
-use super::client::Options;
 use super::client::engine::RunResult;
+use super::client::{Options, Protocol};
 use super::environment::Environment;
 use super::recorder::{Recorder, Transport};
 use super::run::RunOptions;
@@ -28,7 +28,14 @@ pub struct OptionsUsed {
     /// The node, and whether it was started for this run.
     pub node: String,
     pub node_started: bool,
-    /// Shoppers, and so connections.
+    /// `http` or `wire`, and how many shoppers share a connection.
+    pub protocol: &'static str,
+    pub batch: u32,
+    /// Key of the shoppers' requests.
+    pub key: String,
+    /// Whether each shopper bore a token that the key signed, instead.
+    pub tokens: bool,
+    /// Shoppers.
     pub users: u32,
     pub duration_ms: u64,
     /// Arrivals a second; none in a closed loop.
@@ -47,7 +54,15 @@ impl OptionsUsed {
     pub fn new(options: &RunOptions, client: &Options) -> Self {
         let scenario = &options.scenario;
         let endpoint = HammerTarget::ALL.iter().find(|found| Some(found.1) == options.endpoint);
+        let (protocol, batch) = match client.protocol {
+            Protocol::Http => ("http", 1),
+            Protocol::Wire { batch } => ("wire", batch),
+        };
         Self {
+            protocol,
+            batch,
+            key: options.key.clone(),
+            tokens: options.token_audience.is_some(),
             scenario: scenario.name.clone(),
             about: scenario.about.clone(),
             node: client.url(),
@@ -208,6 +223,12 @@ impl Report {
             Some(rate) => writeln!(out, "load        open loop, {rate} arrivals/s{what}")?,
             None => writeln!(out, "load        closed loop{what}")?,
         }
+        let batch = match options.batch {
+            1 => String::new(),
+            batch => format!(", {batch} shoppers on a connection, a frame for what they ask"),
+        };
+        let tokens = if options.tokens { ", a token for each shopper" } else { "" };
+        writeln!(out, "protocol    {}, key {}{tokens}{batch}", options.protocol, options.key)?;
         writeln!(
             out,
             "shoppers    {} ({} connected), {} s, seed {}",
@@ -273,7 +294,7 @@ impl Report {
             ("connection not made", lost.connect_failed),
             ("connection broken", lost.broken),
             ("timed out", lost.timed_out),
-            ("not HTTP or not asked for", lost.protocol),
+            ("not the protocol or not asked for", lost.protocol),
             ("arrivals dropped, all busy", lost.arrivals_dropped),
             ("unanswered at the end", u64::from(self.unanswered)),
             ("status that no shopper provokes", self.unexpected),

@@ -16,7 +16,7 @@ use super::answer::OrderState;
 use super::audit::{Company, Evidence, audit};
 use super::client::engine::{Engine, RunResult};
 use super::client::secure::Tls;
-use super::client::{ClientError, Options, system};
+use super::client::{ClientError, Options, Protocol, system};
 use super::environment::Environment;
 use super::node_process::{NodeCommand, NodeProcess, NodeProcessError, free_address};
 use super::progress::Progress;
@@ -24,8 +24,8 @@ use super::report::{OptionsUsed, Report};
 use super::scenario::{HammerTarget, Scenario};
 use super::setup::{Books, Clerk, SetupError, prepare};
 
-/// Key of the shoppers' requests.
-const STOREFRONT_KEY: &str = "storefront-hmac";
+/// Key of the shoppers' requests, unless another is asked for.
+pub const STOREFRONT_KEY: &str = "storefront-hmac";
 /// Key that makes products and stock.
 const SOURCE_KEY: &str = "source";
 /// Key that reads everything back.
@@ -60,6 +60,9 @@ pub enum RunError {
     /// No certificates to trust.
     #[error("cannot decide whom to trust")]
     Trust(#[from] TrustError),
+    /// Not simulated.
+    #[error("cannot send shoppers over the wire protocol under TLS; use a plain listener")]
+    WireOverTls,
     /// Products could not be made or read back.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -80,6 +83,13 @@ pub struct RunOptions {
     pub carrier: Carrier,
     /// Whom to trust on `https`; without it those the system trusts, or our own node's certificate.
     pub authorities: Option<PathBuf>,
+    /// How shoppers and node talk.
+    pub protocol: Protocol,
+    /// Key of the shoppers' requests.
+    pub key: String,
+    /// The store's name, for which each shopper bears a token that the key signed; `None`: the key
+    /// signs every request.
+    pub token_audience: Option<String>,
     /// What happens.
     pub scenario: Scenario,
     /// Shoppers.
@@ -127,9 +137,14 @@ pub fn run(options: &RunOptions, progress: &mut Progress) -> Result<Report, RunE
         node = Some(started);
         (destination, Company::Alone)
     };
+    if destination.tls.is_some() && options.protocol != Protocol::Http {
+        return Err(RunError::WireOverTls);
+    }
     let client_options = Options {
         target: destination.target,
         tls: destination.tls,
+        protocol: options.protocol,
+        token_audience: options.token_audience.clone(),
         users: options.users,
         duration: options.duration,
         rate: options.rate,
@@ -137,7 +152,8 @@ pub fn run(options: &RunOptions, progress: &mut Progress) -> Result<Report, RunE
         run_nonce: u128::from(getrandom::u64()?) << 64 | u128::from(getrandom::u64()?),
         request_timeout: REQUEST_TIMEOUT,
     };
-    let people = People { store: &options.store, trust: destination.trust.as_ref() };
+    let people =
+        People { store: &options.store, key: &options.key, trust: destination.trust.as_ref() };
     let outcome = shop(&people, &client_options, &scenario, progress);
     progress.finish();
     if let (Err(_), Some(node)) = (&outcome, &mut node) {
@@ -192,6 +208,8 @@ struct ReadBack {
 /// Who asks, and whom they trust.
 struct People<'a> {
     store: &'a Path,
+    /// Key of the shoppers' requests.
+    key: &'a str,
     trust: Option<&'a Trust>,
 }
 
@@ -214,7 +232,7 @@ fn shop(
     let before = prepare(&mut source, scenario, |count| progress.preparing(count, products_count))?;
     let hot = before.products[..scenario.hot_count].iter().map(|product| product.available);
     let hot_stock = u64::try_from(hot.sum::<i64>()).unwrap_or(0);
-    let signer = Signer::load(people.store, STOREFRONT_KEY)?;
+    let signer = Signer::load(people.store, people.key)?;
     let result = Engine::new(client_options, scenario, signer, hot_stock)?.run(progress)?;
     let mut operator = people.clerk(&url, OPERATOR_KEY)?;
     let books = operator.books(scenario)?;

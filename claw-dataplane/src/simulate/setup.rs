@@ -138,7 +138,7 @@ impl Clerk {
         let target = format!("/v1/orders/{order}");
         let response = self.ask("GET", &target, "")?;
         match response.status {
-            200 => Ok(answer::order(&response.body).map(|seen| seen.state)),
+            200 => Ok(answer::order_of_json(&response.body).map(|seen| seen.state)),
             404 => Ok(None),
             _ => Err(refusal("GET", &target, &response)),
         }

@@ -5,6 +5,7 @@
 //! (closed loop), or in `idle` (open loop).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use claw_sdk::Signer;
@@ -18,7 +19,8 @@ use super::super::user::User;
 use super::connection::{Connection, Ending, Link};
 use super::request::RequestWriter;
 use super::system::{self, Epoll};
-use super::{ClientError, Options, RunClock};
+use super::wire::{Fleet, Numbered};
+use super::{ClientError, Options, Protocol, RunClock};
 
 /// Connections being made at once: below every accept queue, so that no SYN is dropped.
 const CONNECTING_MAX: u32 = 128;
@@ -59,6 +61,8 @@ pub(super) struct Desk {
     pub(super) waiting: bool,
     pub(super) due_ns: RunNs,
     pub(super) sent_ns: RunNs,
+    /// Over the wire protocol: the number of its last command.
+    pub(super) numbered: Option<Numbered>,
 }
 
 /// The engine of one run.
@@ -69,6 +73,8 @@ pub struct Engine<'a> {
     pub(super) hot_stock: u64,
     pub(super) epoll: Epoll,
     pub(super) desks: Vec<Desk>,
+    /// The connections of the wire protocol; those of HTTP are their shoppers'.
+    pub(super) fleet: Option<Fleet>,
     pub(super) pauses: Pauses,
     pub(super) arrivals: Option<Arrivals>,
     pub(super) idle: VecDeque<u32>,
@@ -106,6 +112,19 @@ impl<'a> Engine<'a> {
         let users_count = options.users as usize;
         // A second's worth of arrivals may wait: a stall shows as latency, only an overload drops.
         let backlog_max = users_count.max(options.rate.unwrap_or(0) as usize);
+        let signer = Arc::new(signer);
+        let fleet = match options.protocol {
+            Protocol::Http => None,
+            Protocol::Wire { batch } => {
+                let fleet = Fleet::new(&signer, &session_prefix, (options.users, batch));
+                let system = |source| ClientError::System { action: "name a session", source };
+                Some(fleet.map_err(system)?)
+            }
+        };
+        let mut writer = RequestWriter::new(&options.target.to_string(), &session_prefix, signer);
+        if let Some(audience) = &options.token_audience {
+            writer.bear_tokens(audience, options.users)?;
+        }
         Ok(Self {
             options,
             scenario,
@@ -119,14 +138,16 @@ impl<'a> Engine<'a> {
                     waiting: false,
                     due_ns: 0,
                     sent_ns: 0,
+                    numbered: None,
                 })
                 .collect(),
+            fleet,
             pauses: Pauses::new(users_count),
             arrivals: options.rate.map(|rate| Arrivals::new(options.seed, rate)),
             idle: VecDeque::with_capacity(users_count),
             backlog: VecDeque::with_capacity(backlog_max),
             backlog_max,
-            writer: RequestWriter::new(&options.target.to_string(), &session_prefix, signer),
+            writer,
             outgoing: Vec::with_capacity(4096),
             incoming: vec![0; READ_BYTES],
             recorder: Recorder::new(),
@@ -169,11 +190,14 @@ impl<'a> Engine<'a> {
     fn connect_all(&mut self, progress: &mut Progress) -> Result<u32, ClientError> {
         let deadline_ns = u64::try_from(RAMP_MAX.as_nanos()).unwrap_or(u64::MAX);
         let mut next = 0;
-        while (next < self.options.users || self.connecting > 0)
-            && self.clock.now_ns() < deadline_ns
-        {
-            while next < self.options.users && self.connecting < CONNECTING_MAX {
-                if let Err(error) = self.start_connect(next) {
+        let count = self.options.connections();
+        while (next < count || self.connecting > 0) && self.clock.now_ns() < deadline_ns {
+            while next < count && self.connecting < CONNECTING_MAX {
+                let started = match self.fleet {
+                    Some(_) => self.start_channel(next),
+                    None => self.start_connect(next),
+                };
+                if let Err(error) = started {
                     log::debug!("connect: {error}");
                     self.recorder.transport.connect_failed += 1;
                 }
@@ -182,7 +206,11 @@ impl<'a> Engine<'a> {
             self.poll(WAIT_NS_MAX)?;
             progress.connecting(self.clock.now_ns(), next - self.connecting);
         }
-        let open = self.desks.iter().filter(|desk| desk.connection.link() == Link::Open).count();
+        let is_open = |desk: &&Desk| desk.connection.link() == Link::Open;
+        let open = match &self.fleet {
+            Some(fleet) => fleet.open_count(),
+            None => self.desks.iter().filter(is_open).count(),
+        };
         match u32::try_from(open).unwrap_or(u32::MAX) {
             0 => Err(ClientError::NoConnection { target: self.options.target }),
             open => Ok(open),
@@ -275,6 +303,7 @@ impl<'a> Engine<'a> {
     }
 
     fn poll(&mut self, wait_ns: RunNs) -> Result<(), ClientError> {
+        self.flush_channels();
         let wait = Duration::from_nanos(wait_ns.min(WAIT_NS_MAX));
         let count = self
             .epoll
@@ -284,9 +313,15 @@ impl<'a> Engine<'a> {
             let ready = self.epoll.ready(event);
             let index = u32::try_from(ready.token & 0xffff_ffff).expect("32 bits");
             let generation = u32::try_from(ready.token >> 32).expect("32 bits");
-            // An event of a connection that was closed earlier in this round.
-            if self.desks[index as usize].connection.generation() == generation {
-                self.attend(index, ready);
+            // Not an event of a connection that was closed earlier in this round.
+            match &self.fleet {
+                Some(fleet) if fleet.generation(index) == generation => {
+                    self.attend_channel(index, ready);
+                }
+                None if self.desks[index as usize].connection.generation() == generation => {
+                    self.attend(index, ready);
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -299,6 +334,10 @@ impl<'a> Engine<'a> {
             let desk = &self.desks[index as usize];
             if desk.waiting && now_ns.saturating_sub(desk.sent_ns) > timeout_ns {
                 self.recorder.transport.timed_out += 1;
+                if self.fleet.is_some() {
+                    self.drop_late(index);
+                    continue;
+                }
                 self.hang_up(index, Ending::Reset);
                 self.lose(index);
             }

@@ -27,6 +27,7 @@ pub mod system;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod wire;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -43,6 +44,19 @@ pub const CONNECTIONS_PER_SOURCE_MAX: u32 = 20_000;
 /// reconnecting shopper's second socket.
 pub const FILES_SPARE: u64 = 64;
 
+/// How shoppers and node talk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1 and JSON, a connection for each shopper.
+    #[default]
+    Http,
+    /// The wire protocol.
+    Wire {
+        /// Shoppers on each connection, at least 1: what they ask at one time is one frame.
+        batch: u32,
+    },
+}
+
 /// What a run of the engine is told.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -50,7 +64,11 @@ pub struct Options {
     pub target: SocketAddrV4,
     /// How connections are encrypted; `None` for plain HTTP.
     pub tls: Option<Tls>,
-    /// Shoppers, and so connections.
+    /// How they talk.
+    pub protocol: Protocol,
+    /// The store's name, for which each shopper bears a token; `None`: the key signs.
+    pub token_audience: Option<String>,
+    /// Shoppers; over HTTP as many connections.
     pub users: u32,
     /// How long.
     pub duration: Duration,
@@ -73,11 +91,19 @@ impl Options {
         }
     }
 
-    /// The address that `user` connects from: only loopback has more than one to give.
-    fn source(&self, user: u32) -> Option<Ipv4Addr> {
-        let number = user / CONNECTIONS_PER_SOURCE_MAX;
+    /// How many connections there are.
+    pub const fn connections(&self) -> u32 {
+        match self.protocol {
+            Protocol::Http => self.users,
+            Protocol::Wire { batch } => self.users.div_ceil(batch),
+        }
+    }
+
+    /// The address of a connection's own end: only loopback has more than one to give.
+    fn source(&self, connection: u32) -> Option<Ipv4Addr> {
+        let number = connection / CONNECTIONS_PER_SOURCE_MAX;
         let last = u8::try_from(number + 1).ok()?;
-        (self.target.ip().is_loopback() && self.users > CONNECTIONS_PER_SOURCE_MAX)
+        (self.target.ip().is_loopback() && self.connections() > CONNECTIONS_PER_SOURCE_MAX)
             .then_some(Ipv4Addr::new(127, 0, 1, last))
     }
 }
@@ -91,6 +117,9 @@ pub enum ClientError {
     /// Waiting for events failed.
     #[error("cannot {action}")]
     System { action: &'static str, source: std::io::Error },
+    /// No tokens.
+    #[error("cannot give shoppers tokens; use an Ed25519 key, such as --key storefront")]
+    Token(#[from] claw_sdk::TokenError),
     /// Fewer files than shoppers.
     #[error(
         "{users} shoppers need {needed} open files and the hard limit is {limit}: raise it \
@@ -111,11 +140,11 @@ pub fn check_limits(options: &Options) -> Result<(), ClientError> {
         action: "raise the limit of open files",
         source,
     })?;
-    let needed = u64::from(options.users) + FILES_SPARE;
+    let needed = u64::from(options.connections()) + FILES_SPARE;
     if needed > limit {
         return Err(ClientError::TooFewFiles { users: options.users, needed, limit });
     }
-    if options.users > CONNECTIONS_PER_SOURCE_MAX && !options.target.ip().is_loopback() {
+    if options.connections() > CONNECTIONS_PER_SOURCE_MAX && !options.target.ip().is_loopback() {
         return Err(ClientError::TooFewPorts { users: options.users, target: options.target });
     }
     Ok(())

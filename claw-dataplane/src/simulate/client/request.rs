@@ -4,23 +4,31 @@
 //! Does not decide what to ask (see [`super::super::user`]).
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use claw_common::id::Id;
-use claw_sdk::{RequestParts, Signer};
+use claw_common::limits::TOKEN_LIFE_S_MAX;
+use claw_sdk::client::now_s;
+use claw_sdk::{RequestParts, Signer, TokenClaims, TokenError};
 
 use super::super::ledger::Lines;
 use super::super::scenario::Scenario;
 use super::super::user::{Operation, Request, Source};
 
 /// How long a checkout may wait for its order to be decided, seconds.
-const CHECKOUT_WAIT_S: u32 = 5;
+pub(super) const CHECKOUT_WAIT_S: u32 = 5;
 
-/// Writes signed requests.
+/// What the shoppers' tokens are for.
+const TOKEN_SCOPE: &str = "cart checkout";
+
+/// Writes signed requests, or such that bear a token.
 #[derive(Debug)]
 pub struct RequestWriter {
     authority: String,
     session_prefix: String,
-    signer: Signer,
+    signer: Arc<Signer>,
+    /// The shoppers' own tokens; none where the signer signs.
+    tokens: Vec<String>,
     path: Vec<u8>,
     body: Vec<u8>,
 }
@@ -30,18 +38,35 @@ struct Target<'a> {
     method: &'a str,
     path: &'a str,
     body: &'a [u8],
+    token: Option<&'a str>,
 }
 
 impl RequestWriter {
     /// Requests to `authority` in sessions whose names start with `session_prefix`.
-    pub fn new(authority: &str, session_prefix: &str, signer: Signer) -> Self {
+    pub fn new(authority: &str, session_prefix: &str, signer: Arc<Signer>) -> Self {
         Self {
             authority: authority.to_owned(),
             session_prefix: session_prefix.to_owned(),
             signer,
+            tokens: Vec::new(),
             path: Vec::with_capacity(128),
             body: Vec::with_capacity(1024),
         }
+    }
+
+    /// Lets each of `users` shoppers bear a token, for the store called `audience`.
+    pub fn bear_tokens(&mut self, audience: &str, users: u32) -> Result<(), TokenError> {
+        let tokens = (0..users).map(|user| {
+            self.signer.token(&TokenClaims {
+                audience,
+                session: &format!("{}{user}", self.session_prefix),
+                scope: TOKEN_SCOPE,
+                issued_s: now_s(),
+                life_s: TOKEN_LIFE_S_MAX,
+            })
+        });
+        self.tokens = tokens.collect::<Result<_, _>>()?;
+        Ok(())
     }
 
     /// Replaces `out` by the bytes of a shopper's request.
@@ -63,6 +88,7 @@ impl RequestWriter {
             method,
             path: std::str::from_utf8(&path).expect("paths are made of ASCII"),
             body: &body,
+            token: self.tokens.get(user as usize).map(String::as_str),
         };
         self.write_head(out, &target, request, created_s);
         out.extend_from_slice(&body);
@@ -78,7 +104,7 @@ impl RequestWriter {
         created_s: u64,
     ) {
         out.clear();
-        let Target { method, path, body } = *target;
+        let Target { method, path, body, token } = *target;
         let authority = &self.authority;
         put(out, format_args!("{method} {path} HTTP/1.1\r\nHost: {authority}\r\n"));
         if !body.is_empty() {
@@ -95,9 +121,16 @@ impl RequestWriter {
             let key = request.key.map(Id::to_text);
             let idempotency_key =
                 key.as_ref().map(|text| std::str::from_utf8(text).expect("an id is ASCII"));
-            let parts =
-                RequestParts { method, authority, path, query: None, body, idempotency_key };
-            self.signer.sign_into(out, &parts, created_s);
+            if let Some(token) = token {
+                put(out, format_args!("Authorization: Bearer {token}\r\n"));
+                if let Some(key) = idempotency_key {
+                    put(out, format_args!("Idempotency-Key: {key}\r\n"));
+                }
+            } else {
+                let parts =
+                    RequestParts { method, authority, path, query: None, body, idempotency_key };
+                self.signer.sign_into(out, &parts, created_s);
+            }
         }
         out.extend_from_slice(b"\r\n");
     }

@@ -4,7 +4,7 @@
 //! a buffer in, an answer or "more bytes" out. Does not do chunked bodies or `100 Continue`,
 //! which the interface never sends; both are protocol errors here.
 
-use super::super::answer::Answer;
+use super::super::answer::{Answer, Body};
 
 /// Header lines in an answer.
 const HEADERS_MAX: usize = 48;
@@ -66,7 +66,7 @@ pub fn parse(buffer: &[u8]) -> Result<Option<Response<'_>>, ResponseError> {
     }
     let consumed_bytes = head_bytes + body_bytes;
     let Some(body) = buffer.get(head_bytes..consumed_bytes) else { return Ok(None) };
-    let answer = Answer { status, retry_after_s, body };
+    let answer = Answer { status, retry_after_s, body: Body::Json(body) };
     Ok(Some(Response { answer, consumed_bytes, closes }))
 }
 

@@ -45,6 +45,8 @@ fn hammer(
     let options = Options {
         target: address,
         tls: None,
+        protocol: Protocol::Http,
+        token_audience: None,
         users,
         duration: Duration::from_millis(300),
         rate: None,
@@ -150,6 +152,8 @@ fn nobody_at_home_is_said_as_such() {
     let options = Options {
         target,
         tls: None,
+        protocol: Protocol::Http,
+        token_audience: None,
         users: 2,
         duration: Duration::from_millis(10),
         rate: None,
@@ -169,6 +173,8 @@ fn more_shoppers_than_files_is_refused_before_anything_is_opened() {
     let options = Options {
         target,
         tls: None,
+        protocol: Protocol::Http,
+        token_audience: None,
         users: u32::MAX,
         duration: Duration::from_secs(1),
         rate: None,

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::super::answer::Answer;
 use super::super::recorder::Endpoint;
 use super::super::schedule::RunNs;
 use super::super::user::{Action, Crowd, Event, Manner, User};
@@ -15,7 +16,8 @@ use super::response::{self, Response};
 use super::secure::Tls;
 use super::system::{self, Ready};
 
-enum Sent {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sent {
     Waiting,
     Cut,
 }
@@ -27,8 +29,13 @@ impl Engine<'_> {
     }
 
     /// Tells a shopper what happened and does what it wants.
-    fn step(&mut self, index: u32, event: Event<'_>) {
-        let mut action = self.with_crowd(index, |user, crowd| user.advance(crowd, event));
+    pub(super) fn step(&mut self, index: u32, event: Event<'_>) {
+        let action = self.with_crowd(index, |user, crowd| user.advance(crowd, event));
+        self.act(index, action);
+    }
+
+    /// Does what a shopper wants.
+    pub(super) fn act(&mut self, index: u32, mut action: Action) {
         loop {
             action = match action {
                 Action::Pause(pause) => return self.rest(index, pause),
@@ -73,6 +80,9 @@ impl Engine<'_> {
     }
 
     fn send(&mut self, index: u32) -> std::io::Result<Sent> {
+        if self.fleet.is_some() {
+            return self.send_command(index);
+        }
         let now_ns = self.clock.now_ns();
         let created_s = self.clock.unix_ms(now_ns) / 1000;
         let manner = self.desks[index as usize].user.request().manner;
@@ -98,8 +108,7 @@ impl Engine<'_> {
             self.hang_up(index, Ending::Orderly);
             return Ok(Sent::Cut);
         }
-        self.desks[index as usize].waiting = true;
-        self.in_flight += 1;
+        self.start_waiting(index);
         Ok(Sent::Waiting)
     }
 
@@ -115,6 +124,10 @@ impl Engine<'_> {
     }
 
     pub(super) fn hang_up(&mut self, index: u32, ending: Ending) {
+        if let Some(fleet) = &self.fleet {
+            let number = fleet.channel_of(index);
+            return self.hang_up_channel(number, ending);
+        }
         let connection = &mut self.desks[index as usize].connection;
         if connection.opening() {
             self.connecting -= 1;
@@ -251,15 +264,9 @@ impl Engine<'_> {
     }
 
     fn answer(&mut self, index: u32, response: &Response<'_>) {
-        let now_ns = self.clock.now_ns();
-        let desk = &self.desks[index as usize];
-        let endpoint = Endpoint::from(&desk.user.request().operation);
+        let endpoint = Endpoint::from(&self.desks[index as usize].user.request().operation);
         let answer = &response.answer;
-        let latency_ns = now_ns.saturating_sub(desk.due_ns);
-        self.recorder.record(endpoint, answer.status, answer.problem(), latency_ns);
-        if now_ns <= self.end_ns {
-            self.recorder.answers_in_time += 1;
-        }
+        self.record(index, endpoint, answer);
         self.stop_waiting(index);
         if response.closes {
             self.hang_up(index, Ending::Orderly);
@@ -267,7 +274,21 @@ impl Engine<'_> {
         self.step(index, Event::Answered(answer));
     }
 
-    fn stop_waiting(&mut self, index: u32) {
+    pub(super) fn record(&mut self, index: u32, endpoint: Endpoint, answer: &Answer<'_>) {
+        let now_ns = self.clock.now_ns();
+        let latency_ns = now_ns.saturating_sub(self.desks[index as usize].due_ns);
+        self.recorder.record(endpoint, answer.status, answer.problem(), latency_ns);
+        if now_ns <= self.end_ns {
+            self.recorder.answers_in_time += 1;
+        }
+    }
+
+    pub(super) fn start_waiting(&mut self, index: u32) {
+        self.desks[index as usize].waiting = true;
+        self.in_flight += 1;
+    }
+
+    pub(super) fn stop_waiting(&mut self, index: u32) {
         assert!(self.desks[index as usize].waiting, "a request is out");
         self.desks[index as usize].waiting = false;
         self.in_flight -= 1;

@@ -258,12 +258,12 @@ impl User {
     fn read_id<T>(
         crowd: &mut Crowd<'_>,
         answer: &Answer<'_>,
-        read: fn(&[u8]) -> Option<T>,
+        read: fn(&Answer<'_>) -> Option<T>,
     ) -> Option<T> {
         if answer.status != 201 {
             return None;
         }
-        let found = read(answer.body);
+        let found = read(answer);
         if found.is_none() {
             crowd.ledger.complain_unreadable(|| answer.in_words());
         }
@@ -274,7 +274,7 @@ impl User {
         if !matches!(answer.status, 200..=202) {
             return None;
         }
-        let found = answer::order(answer.body);
+        let found = answer::order(answer);
         if found.is_none() {
             crowd.ledger.complain_unreadable(|| answer.in_words());
         }

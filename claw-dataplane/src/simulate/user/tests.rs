@@ -1,5 +1,6 @@
 //! Shoppers, answered by hand: what they ask next, and what the ledger learns.
 
+use super::super::answer::Body;
 use super::super::scenarios;
 use super::*;
 
@@ -44,7 +45,7 @@ impl Shop {
     }
 
     fn answer(&mut self, status: u16, body: &[u8]) -> Action {
-        self.tell(Event::Answered(&Answer { status, retry_after_s: None, body }))
+        self.tell(Event::Answered(&Answer { status, retry_after_s: None, body: Body::Json(body) }))
     }
 
     fn close(&mut self) {
@@ -115,7 +116,7 @@ fn lost_answer_is_asked_for_again_with_the_same_key_and_then_doubted() {
 fn refusals_are_waited_out_and_leave_no_doubt_behind() {
     let mut shop = Shop::new("kind = \"checkout\"\n");
     let first = shop.ask();
-    let answer = Answer { status: 503, retry_after_s: Some(2), body: b"" };
+    let answer = Answer { status: 503, retry_after_s: Some(2), body: Body::Json(b"") };
     let Action::Pause(pause) = shop.tell(Event::Answered(&answer)) else { panic!("a pause") };
     assert!(pause >= Duration::from_secs(2), "{pause:?}");
     assert_eq!(shop.ask().key, first.key);
