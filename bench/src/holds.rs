@@ -1,4 +1,4 @@
-//! Our side: `POST /v1/holds`, all on one SKU, durable, on one shard core.
+//! Our side: holds, all on one SKU, durable, on one shard core, over each protocol we speak.
 //!
 //! Each run has a fresh store and a fresh node. The traffic engine and the audit are those of
 //! `claw simulate`. The per-session limit is switched off, because 64 sessions cannot be ten
@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use claw_dataplane::simulate::client::Protocol;
 use claw_dataplane::simulate::progress::{Progress, Style};
 use claw_dataplane::simulate::report::Report;
 use claw_dataplane::simulate::run::{Carrier, RunOptions, run};
@@ -38,24 +39,110 @@ ttl_ms = 1000
 abandon = 1.0
 "#;
 
+/// As `claw init store` names it.
+const STORE_NAME: &str = "store";
+
 /// What the node may take: room for every answer of a run.
 const MEMORY: &str = "4GiB";
 
+/// A way to ask for a hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    /// For a table.
+    pub(crate) name: &'static str,
+    carrier: Carrier,
+    protocol: Protocol,
+    key: &'static str,
+    /// Whether each shopper bears a token that the key signed.
+    token: bool,
+    operation: &'static str,
+    /// Connections of the closed loops.
+    pub(crate) connections: &'static [u32],
+}
+
+/// Every way, side by side.
+pub(crate) const WAYS: [Way; 6] = [
+    Way {
+        name: "HTTP, hmac-sha256",
+        carrier: Carrier::Plain,
+        protocol: Protocol::Http,
+        key: "storefront-hmac",
+        token: false,
+        operation: "POST /v1/holds, signed, with its expiry",
+        connections: &[64, 256],
+    },
+    Way {
+        name: "HTTPS, hmac-sha256",
+        carrier: Carrier::Tls,
+        protocol: Protocol::Http,
+        key: "storefront-hmac",
+        token: false,
+        operation: "POST /v1/holds, signed, over TLS 1.3, with its expiry",
+        connections: &[64, 256],
+    },
+    Way {
+        name: "HTTP, ed25519",
+        carrier: Carrier::Plain,
+        protocol: Protocol::Http,
+        key: "storefront",
+        token: false,
+        operation: "POST /v1/holds, signed, with its expiry",
+        connections: &[64, 256],
+    },
+    Way {
+        name: "HTTP, token",
+        carrier: Carrier::Plain,
+        protocol: Protocol::Http,
+        key: "storefront",
+        token: true,
+        operation: "POST /v1/holds, with a shopper's token, with its expiry",
+        connections: &[64, 256],
+    },
+    Way {
+        name: "wire",
+        carrier: Carrier::Plain,
+        protocol: Protocol::Wire { batch: 1 },
+        key: "storefront-hmac",
+        token: false,
+        operation: "a hold in a frame of its own, tagged by its session, with its expiry",
+        connections: &[64, 256],
+    },
+    Way {
+        name: "wire, batched",
+        carrier: Carrier::Plain,
+        protocol: Protocol::Wire { batch: 64 },
+        key: "storefront-hmac",
+        token: false,
+        operation: "up to 64 holds in a frame, tagged by its session, with their expiry",
+        connections: &[4, 16, 64],
+    },
+];
+
+impl Way {
+    /// Shoppers on so many connections.
+    const fn users(&self, connections: u32) -> u32 {
+        match self.protocol {
+            Protocol::Http => connections,
+            Protocol::Wire { batch } => connections * batch,
+        }
+    }
+}
+
 /// Measures one load.
-pub(crate) fn measure(bench: &Bench, carrier: Carrier, load: Load) -> Result<Row> {
+pub(crate) fn measure(bench: &Bench, way: &Way, load: Load) -> Result<Row> {
     let mut runs = Vec::new();
     for number in 1..=bench.runs_count {
         say(&format!(
             "claw holds over {}, {} connections, {}, run {number}",
-            in_words(carrier),
+            way.name,
             load.connections,
             load.in_words()
         ))?;
-        runs.push(run_once(bench, carrier, load)?);
+        runs.push(run_once(bench, way, load)?);
     }
     let subject = Subject {
-        system: format!("claw, {}", in_words(carrier)),
-        operation: "POST /v1/holds, signed (hmac-sha256), with its expiry",
+        system: format!("claw, {}", way.name),
+        operation: way.operation,
         hot_share: "all on one SKU",
         durability: "group commit to the device before each answer".to_owned(),
         cores: "1 shard core, load on another".to_owned(),
@@ -63,14 +150,7 @@ pub(crate) fn measure(bench: &Bench, carrier: Carrier, load: Load) -> Result<Row
     Ok(Row::new(subject, load, runs))
 }
 
-const fn in_words(carrier: Carrier) -> &'static str {
-    match carrier {
-        Carrier::Plain => "HTTP",
-        Carrier::Tls => "HTTPS",
-    }
-}
-
-fn run_once(bench: &Bench, carrier: Carrier, load: Load) -> Result<Run> {
+fn run_once(bench: &Bench, way: &Way, load: Load) -> Result<Run> {
     let folder = tempfile::tempdir_in(&bench.scratch)
         .with_context(|| format!("make a folder in {}", bench.scratch.display()))?;
     let made = Command::new(&bench.claw)
@@ -86,10 +166,13 @@ fn run_once(bench: &Bench, carrier: Carrier, load: Load) -> Result<Run> {
         node_url: None,
         program: bench.claw.clone(),
         node_arguments: Vec::new(),
-        carrier,
+        carrier: way.carrier,
         authorities: None,
+        protocol: way.protocol,
+        key: way.key.to_owned(),
+        token_audience: way.token.then(|| STORE_NAME.to_owned()),
         scenario: Scenario::parse("holds", "holds.toml", SCENARIO)?,
-        users: load.connections,
+        users: way.users(load.connections),
         duration: Duration::from_secs(bench.seconds),
         rate: load.rate,
         seed: 1,

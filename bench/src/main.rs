@@ -14,6 +14,7 @@ mod holds;
 mod pgbench_log;
 mod postgres;
 mod row;
+mod stages;
 mod table;
 mod tls;
 
@@ -25,7 +26,6 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use claw_dataplane::simulate::client::system;
 use claw_dataplane::simulate::environment::Environment;
-use claw_dataplane::simulate::run::Carrier;
 use serde::Serialize;
 
 use crate::device::DeviceFigures;
@@ -38,9 +38,16 @@ struct Arguments {
     /// Each measurement once, for a moment: does it still run?
     #[arg(long)]
     smoke: bool,
+    /// What each stage of a request costs, in instructions and time, beside the design's budget,
+    /// instead of whole systems.
+    #[arg(long)]
+    stages: bool,
     /// Measure only this system; the device is always measured.
     #[arg(long, value_enum)]
     only: Option<System>,
+    /// Of our own rows only those whose name starts so, such as wire.
+    #[arg(long, value_name = "NAME")]
+    way: Option<String>,
     /// How long one run takes, seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -56,6 +63,19 @@ struct Arguments {
     /// The claw binary; without it what `CLAW_BIN` names, or the one beside this program.
     #[arg(long, value_name = "FILE")]
     claw: Option<PathBuf>,
+    #[command(flatten)]
+    child: Child,
+}
+
+/// What callgrind runs: so many requests up to a stage, and nothing else.
+#[derive(clap::Args, Debug)]
+struct Child {
+    #[arg(long = "serve-subject", hide = true, requires = "until", requires = "count", value_enum)]
+    subject: Option<stages::Subject>,
+    #[arg(long = "serve-until", hide = true, value_enum)]
+    until: Option<stages::Stage>,
+    #[arg(long = "serve-count", hide = true)]
+    count: Option<usize>,
 }
 
 /// What can be measured.
@@ -86,6 +106,14 @@ struct Results {
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
+    let Child { subject, until, count } = arguments.child;
+    if let (Some(subject), Some(stage), Some(count)) = (subject, until, count) {
+        stages::serve_once(subject, stage, count)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.stages {
+        return measure_stages(&arguments);
+    }
     let bench = Bench {
         claw: claw_binary(arguments.claw.as_deref())?,
         scratch: arguments.scratch.clone(),
@@ -100,6 +128,13 @@ fn main() -> Result<ExitCode> {
     Ok(if all_count { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+fn measure_stages(arguments: &Arguments) -> Result<ExitCode> {
+    let results = stages::measure(arguments.smoke)?;
+    stages::write(&mut std::io::stdout().lock(), &results)?;
+    write_json(&arguments.json, &results)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn measure(bench: &Bench, arguments: &Arguments) -> Result<Results> {
     say("the device under the log")?;
     let device = device::probe(bench)?;
@@ -112,10 +147,9 @@ fn measure(bench: &Bench, arguments: &Arguments) -> Result<Results> {
     let mut rows = Vec::new();
     let mut missing = Vec::new();
     if wanted(System::Claw) {
-        for carrier in [Carrier::Plain, Carrier::Tls] {
-            rows.extend(measure_loads(connections, share, |load| {
-                holds::measure(bench, carrier, load)
-            })?);
+        for way in wanted_ways(arguments) {
+            let loads = if arguments.smoke { &way.connections[..1] } else { way.connections };
+            rows.extend(measure_loads(loads, share, |load| holds::measure(bench, way, load))?);
         }
     }
     if wanted(System::Postgresql) {
@@ -134,6 +168,13 @@ fn measure(bench: &Bench, arguments: &Arguments) -> Result<Results> {
     }
     let environment = Environment::read();
     Ok(Results { environment, scratch: bench.scratch.clone(), device, tls, rows, missing })
+}
+
+fn wanted_ways(arguments: &Arguments) -> impl Iterator<Item = &'static holds::Way> {
+    let wanted = arguments.way.clone();
+    holds::WAYS.iter().filter(move |way| {
+        wanted.as_ref().is_none_or(|wanted| way.name.starts_with(wanted.as_str()))
+    })
 }
 
 /// Closed loops first; then an open loop at one `share`-th of the best of them and over as many
@@ -169,7 +210,7 @@ fn claw_binary(given: Option<&Path>) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn write_json(path: &Path, results: &Results) -> Result<()> {
+fn write_json(path: &Path, results: &impl Serialize) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
     }

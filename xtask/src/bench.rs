@@ -19,6 +19,8 @@ use crate::workspace;
 Examples:
   cargo xtask bench                 everything
   cargo xtask bench --smoke         each measurement for a moment: does it still run?
+  cargo xtask bench --stages        instructions and time of each stage of a request
+  cargo xtask bench --only claw --way wire
   cargo xtask bench -- --help       what the measuring program takes")]
 pub(crate) struct BenchArgs {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]

@@ -110,6 +110,16 @@ const NEEDS: &[Need] = &[
         dnf: &["nodejs", "npm"],
     },
     Need {
+        name: "valgrind",
+        why: "`bench --stages` counts instructions with it where the processor lends no counter; \
+              without either that column is empty",
+        purpose: Purpose::Bench,
+        weight: Weight::Optional,
+        present: || machine::has_program("valgrind"),
+        apt: &["valgrind"],
+        dnf: &["valgrind"],
+    },
+    Need {
         name: "PostgreSQL with pgbench",
         why: "`bench` runs the same sale on it, beside ours; without it that row is left out",
         purpose: Purpose::Bench,

@@ -1,0 +1,169 @@
+//! The shard behind the stages: decides, fills blocks, seals them.
+//!
+//! Owns one real shard with one product and a slot of the size the node uses. A block is sealed
+//! every [`BATCH_COUNT`](super::BATCH_COUNT) requests, as under a load of as many connections; then
+//! time passes by [`STEP_MS`], and holds expire that were taken a while ago. Up to
+//! [`Stage::Decide`] events go to a journal that drops them, so that encoding is charged to the
+//! next stage. There is no device: a sealed block is durable.
+
+use claw_common::id::ShardId;
+use claw_common::limits::BLOCK_BYTES_MAX;
+use claw_common::money::{Currency, Money};
+use claw_common::time::{Hlc, UnixMs};
+use claw_core::codec::Encode;
+use claw_core::command::{AuthMode, Command, CommandKey, ReplyTo, Request};
+use claw_core::effect::{Effect, Effects};
+use claw_core::journal::{Draft, Journal};
+use claw_core::log::{BlockDraft, Opening, SealInputs};
+use claw_core::shard::{Capacities, Shard, ShardConfig};
+
+use super::Stage;
+
+/// When the requests are made.
+pub(super) const NOW_MS: UnixMs = 1_800_000_000_000;
+/// What passes between two batches, milliseconds.
+const STEP_MS: u64 = 5;
+/// How long a hold lives: so many batches that as many expire as are made, once warm.
+pub(super) const HOLD_TTL_MS: u64 = 250;
+/// The product.
+pub(super) const SKU: &str = "HOT";
+
+/// See the module.
+pub(super) struct Backend {
+    until: Stage,
+    shard: Shard,
+    slot: Vec<u8>,
+    draft: Option<BlockDraft>,
+    dropped_sequence: u64,
+    hash_last: [u8; 32],
+    stream_sequence: u64,
+    effects: Effects,
+    pub(super) now_ms: UnixMs,
+}
+
+impl Backend {
+    /// A shard with stock for more than any run.
+    pub(super) fn new(until: Stage) -> Self {
+        let mut backend = Self {
+            until,
+            shard: Shard::new(ShardConfig::new(ShardId(0), 1, Capacities::SMALL)),
+            slot: vec![0; BLOCK_BYTES_MAX],
+            draft: None,
+            dropped_sequence: 0,
+            hash_last: [0; 32],
+            stream_sequence: 0,
+            effects: Effects::default(),
+            now_ms: NOW_MS,
+        };
+        let price = Money { amount: 900, currency: Currency::parse("EUR").expect("a currency") };
+        let product = Command::PutProduct {
+            sku: SKU,
+            name: "hot",
+            price,
+            attributes: "",
+            version_expected: None,
+        };
+        let stock = Command::MoveStock { sku: SKU, delta: 1_000_000, reason: "bench" };
+        for (number, command) in [(1, product), (2, stock)] {
+            let identity = CommandKey { key: [number; 16], digest: [number; 16] };
+            backend.decide(&Asked { command, identity, auth_mode: AuthMode::Ed25519 }, ReplyTo(0));
+        }
+        backend.finish_batch(|_, _, _| {});
+        backend
+    }
+
+    /// Decides one command.
+    pub(super) fn decide(&mut self, asked: &Asked<'_>, reply_to: ReplyTo) {
+        let entropy = asked.identity.key.first_chunk().copied().unwrap_or_default();
+        let request = Request {
+            command: asked.command,
+            identity: asked.identity,
+            reply_to,
+            key: 1,
+            auth_mode: asked.auth_mode,
+            accepted: Hlc(self.now_ms << 16),
+            entropy: u64::from_le_bytes(entropy),
+            extra: &[],
+            evidence: &[],
+        };
+        self.step(|shard, now_ms, journal, effects| {
+            shard.decide(&request, now_ms, journal, effects);
+        });
+    }
+
+    /// Seals the block, hands every answer to `answer` (whom, outcome, sequence), lets time pass.
+    pub(super) fn finish_batch(&mut self, mut answer: impl FnMut(ReplyTo, &[u8], u64)) {
+        if let Some(draft) = self.draft.take() {
+            let inputs = self.seal_inputs();
+            let sealed = draft.seal(&mut self.slot, &inputs);
+            self.hash_last = sealed.hash;
+            self.stream_sequence += 1;
+        }
+        for effect in self.effects.list() {
+            if let Effect::Reply { to, outcome, sequence, .. } = *effect {
+                answer(to, self.effects.bytes(outcome), sequence);
+            }
+        }
+        self.effects.clear();
+        self.now_ms += STEP_MS;
+        let mut more = true;
+        while more {
+            self.step(|shard, now_ms, journal, effects| {
+                more = shard.tick(now_ms, journal, effects);
+            });
+        }
+    }
+
+    fn step(&mut self, act: impl FnOnce(&mut Shard, UnixMs, &mut dyn Journal, &mut Effects)) {
+        if self.until < Stage::Append {
+            let mut journal = Dropping(&mut self.dropped_sequence);
+            act(&mut self.shard, self.now_ms, &mut journal, &mut self.effects);
+            return;
+        }
+        let opening = Opening {
+            shard: ShardId(0),
+            sequence_last: self.shard.sequence(),
+            schema_version: 1,
+            vector: &[0],
+        };
+        let draft = self.draft.take();
+        let mut draft = draft.unwrap_or_else(|| BlockDraft::open(&mut self.slot, &opening));
+        act(&mut self.shard, self.now_ms, &mut draft.journal(&mut self.slot), &mut self.effects);
+        self.draft = (!draft.empty()).then_some(draft);
+    }
+
+    const fn seal_inputs(&self) -> SealInputs {
+        SealInputs {
+            store_id: [7; 16],
+            stream: 0,
+            stream_epoch: 1,
+            stream_sequence: self.stream_sequence + 1,
+            stream_previous: self.hash_last,
+            shard_previous: self.hash_last,
+            segment_generation: 1,
+            durable_watermark: self.stream_sequence,
+            term: 1,
+        }
+    }
+}
+
+/// What a decoded request asks.
+pub(super) struct Asked<'a> {
+    pub(super) command: Command<'a>,
+    pub(super) identity: CommandKey,
+    pub(super) auth_mode: AuthMode,
+}
+
+/// Numbers events and drops them.
+struct Dropping<'a>(&'a mut u64);
+
+impl Journal for Dropping<'_> {
+    fn append(&mut self, _draft: &Draft<'_>, _event: &dyn Encode) -> u64 {
+        *self.0 += 1;
+        *self.0
+    }
+
+    fn sequence(&self) -> u64 {
+        *self.0
+    }
+}

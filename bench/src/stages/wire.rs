@@ -1,0 +1,229 @@
+//! A hold over the wire protocol, 64 in a frame, through the node's stages.
+//!
+//! Owns the frames, made by the SDK's own client in a session, and the order in which the parts are
+//! called, which is the order of `node::wire`. What is done once for a frame (its framing, its tag)
+//! is shared by its commands.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use claw_common::id::{Position, ShardId};
+use claw_common::limits::{WIRE_COMMANDS_MAX, WIRE_FRAME_BYTES_MAX, WIRE_IN_FLIGHT_MAX};
+use claw_common::wire::{MAGIC, OUTCOME_VERSION, ShardPlace, VERSION, WelcomeHeader};
+use claw_core::command::{AuthMode, Command, ReplyTo};
+use claw_core::protocol::CommandView;
+use claw_core::schema::CompiledSchema;
+use claw_dataplane::ingest::auth::Keyring;
+use claw_dataplane::ingest::authorize;
+use claw_dataplane::ingest::http::{Flow, Timeouts};
+use claw_dataplane::ingest::limits::Limits;
+use claw_dataplane::ingest::wire::answers::{Asked as AskedFor, welcome_frame};
+use claw_dataplane::ingest::wire::decode::{Input, Scratch, decode, route_of};
+use claw_dataplane::ingest::wire::{Answers, Event, Framing, Opening, Session};
+use claw_sdk::wire::{Command as Said, Extras, Identity, Line, Machine, Mode};
+use zerocopy::{FromZeros as _, IntoBytes as _};
+
+use super::backend::{Asked, Backend, HOLD_TTL_MS, NOW_MS, SKU};
+use super::http::{self, SESSIONS_COUNT, SETTINGS};
+use super::{BATCH_COUNT, Pipeline, Stage};
+
+/// See the module.
+pub(super) struct WireHolds {
+    frames: Vec<Vec<u8>>,
+    next: usize,
+    framing: Framing,
+    front: Front,
+    send: Vec<u8>,
+    answers: Answers,
+}
+
+/// What stands between a command and its decision.
+struct Front {
+    until: Stage,
+    keyring: Keyring,
+    session: Session,
+    limits: Limits,
+    scratch: Scratch,
+    schema: CompiledSchema,
+    /// Number of each command of the batch.
+    sequences: Vec<u64>,
+    backend: Backend,
+}
+
+impl WireHolds {
+    /// `count` holds in frames of [`BATCH_COUNT`], to be served up to a stage.
+    pub(super) fn new(count: usize, until: Stage) -> Result<Self> {
+        let (signer, keyring) = http::key()?;
+        let identity = Identity { signer: Arc::new(signer), mode: Mode::Session, session: [7; 16] };
+        let mut machine = Machine::new(identity, 1);
+        let mut send = Vec::with_capacity(BATCH_COUNT * 1024);
+        let mut framing = Framing::new(NOW_MS, Timeouts::default());
+        let mut answers = Answers::default();
+        machine.connect(NOW_MS, [9; 32]);
+        let hello = machine.transmit().to_vec();
+        machine.transmitted(hello.len());
+        let session = welcome(&mut framing, &hello[MAGIC.len()..], &keyring)?;
+        answers.welcome(&mut send, &session.1, &session.0);
+        machine.space()[..send.len()].copy_from_slice(&send);
+        machine.received(send.len());
+        machine.answer_ready()?;
+        send.clear();
+        let frames = (0..count / BATCH_COUNT).map(|frame| holds(&mut machine, frame));
+        let frames = frames.collect::<Result<_>>()?;
+        Ok(Self {
+            frames,
+            next: 0,
+            framing,
+            front: Front {
+                until,
+                keyring,
+                session: session.0,
+                limits: http::limits()?,
+                scratch: Scratch::default(),
+                schema: http::schema()?,
+                sequences: Vec::with_capacity(BATCH_COUNT),
+                backend: Backend::new(until),
+            },
+            send,
+            answers,
+        })
+    }
+
+    fn finish_batch(&mut self) {
+        let Front { until, backend, sequences, .. } = &mut self.front;
+        let (send, answers, now_ms) = (&mut self.send, &mut self.answers, backend.now_ms);
+        backend.finish_batch(|to, outcome, position| {
+            if *until < Stage::Render {
+                black_box(outcome);
+                return;
+            }
+            let sequence = sequences[usize::try_from(to.0).expect("a batch's index")];
+            let asked = AskedFor { sequence, checkout: false, waited: false, now_ms };
+            let position = Position { shard: ShardId(0), sequence: position };
+            answers.outcome(send, asked, outcome, position).expect("encoded by this version");
+        });
+        answers.seal(send);
+        black_box(&*send);
+        send.clear();
+        sequences.clear();
+    }
+}
+
+impl Pipeline for WireHolds {
+    fn serve(&mut self, count: usize) {
+        let frames = count / BATCH_COUNT;
+        for number in self.next..self.next + frames {
+            let (now_ms, front) = (self.front.backend.now_ms, &mut self.front);
+            self.framing.ingest(&self.frames[number], now_ms, &mut |event| {
+                front.take(event);
+                Flow::Continue
+            });
+            if self.front.until >= Stage::Decide {
+                self.finish_batch();
+            }
+        }
+        self.next += frames;
+    }
+}
+
+impl Front {
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Frame(frame) => {
+                black_box(frame);
+                if self.until >= Stage::Signature {
+                    let now_ms = self.backend.now_ms;
+                    self.session.admit(frame, &self.keyring, now_ms).expect("the session's tag");
+                }
+            }
+            Event::Command(bytes, place) => self.take_command(bytes, place),
+            Event::Refused(problem) => panic!("a frame: {problem:?}"),
+        }
+    }
+
+    fn take_command(&mut self, bytes: &[u8], place: usize) {
+        let view = CommandView::read(bytes).expect("the SDK's command");
+        let route = route_of(view.kind);
+        if self.until == Stage::Grammar {
+            black_box((view, route));
+            return;
+        }
+        let now_ms = self.backend.now_ms;
+        let caller = self.session.caller();
+        authorize(route.spec(), &caller).expect("a storefront may hold");
+        self.limits.admit_key(caller.name, now_ms * 1_000).expect("below the rate");
+        let identity = self.session.identify(bytes, view.sequence, place);
+        if self.until == Stage::Signature {
+            black_box(identity);
+            return;
+        }
+        let input =
+            Input { command: &view, identity, schema: &self.schema, settings: &SETTINGS, now_ms };
+        let Self { scratch, limits, backend, sequences, until, .. } = self;
+        decode(&input, scratch, |routed| {
+            let Command::CreateHold { session, .. } = routed.command else { panic!("a hold") };
+            limits.admit_session(session, now_ms * 1_000).expect("below the rate");
+            if *until == Stage::Decode {
+                black_box(routed);
+                return;
+            }
+            let reply_to = ReplyTo(u64::try_from(sequences.len()).expect("a batch's index"));
+            sequences.push(view.sequence);
+            let (command, identity) = (routed.command, routed.identity);
+            let asked = Asked { command, identity, auth_mode: AuthMode::Session };
+            backend.decide(&asked, reply_to);
+        })
+        .expect("a valid hold");
+    }
+}
+
+/// Lets the hello in; gives the session, and the welcome frame without its tag.
+fn welcome(framing: &mut Framing, hello: &[u8], keyring: &Keyring) -> Result<(Session, Vec<u8>)> {
+    let mut let_in = None;
+    framing.ingest(hello, NOW_MS, &mut |event| {
+        let Event::Frame(hello) = event else { panic!("a hello: {event:?}") };
+        let (connection, private) = ([1; 16], [2; 32]);
+        let opening = Opening { hello, keyring, now_ms: NOW_MS, connection, private };
+        let admitted = opening.admit().map(|stranger| {
+            let mut header = WelcomeHeader::new_zeroed();
+            header.version = VERSION.into();
+            header.outcome_version = OUTCOME_VERSION.into();
+            header.shards_count = 1.into();
+            header.in_flight_max = bound(WIRE_IN_FLIGHT_MAX).into();
+            header.commands_max = bound(WIRE_COMMANDS_MAX).into();
+            header.frame_bytes_max = bound(WIRE_FRAME_BYTES_MAX).into();
+            header.ephemeral = stranger.ephemeral();
+            let place = ShardPlace::new_zeroed();
+            let payload = [header.as_bytes(), place.as_bytes()];
+            let frame = welcome_frame(&payload, stranger.tag_bytes(), NOW_MS);
+            stranger.agree(keyring, &frame).map(|session| (session, frame))
+        });
+        let_in = Some(admitted);
+        Flow::Continue
+    });
+    let session = let_in.context("a whole hello")?;
+    session.and_then(|agreed| agreed).map_err(|problem| anyhow!("a good hello: {problem:?}"))
+}
+
+fn bound(number: usize) -> u32 {
+    u32::try_from(number).expect("a small bound")
+}
+
+/// A frame of holds. Nobody answers the client, so it is told to forget them.
+fn holds(machine: &mut Machine, frame: usize) -> Result<Vec<u8>> {
+    let first = machine.sequence_next();
+    for place in 0..BATCH_COUNT {
+        let session = format!("s{}", (frame * BATCH_COUNT + place) % SESSIONS_COUNT);
+        let lines = [Line { sku: SKU, quantity: 1 }];
+        let ttl_ms = Some(HOLD_TTL_MS);
+        let hold = Said::CreateHold { session: &session, lines: &lines, ttl_ms };
+        machine.push(&hold, Extras::default())?;
+    }
+    machine.flush();
+    let bytes = machine.transmit().to_vec();
+    machine.transmitted(bytes.len());
+    (first..machine.sequence_next()).for_each(|sequence| machine.forget(sequence));
+    ensure!(machine.unanswered() == 0, "every command is forgotten");
+    Ok(bytes)
+}
