@@ -1,9 +1,9 @@
 //! `claw schema codegen`: what is generated compiles, and says what the node says.
 //!
-//! The Rust in `claw_tests::generated` is the very text that `claw` prints (a test compares them), so
-//! building the tests compiles it. TypeScript goes to its own compiler, JSON Schema to a validator that is not
-//! ours; both are installed by `cargo xtask setup` and stepped around by name where they could not
-//! be had.
+//! The Rust in `claw_tests::generated` is the very text that `claw` prints (a test compares them),
+//! so building the tests compiles it. TypeScript goes to its own compiler, JSON Schema to a
+//! validator that is not ours; both are installed by `cargo xtask setup` and stepped around by name
+//! where they could not be had.
 
 use std::fs;
 use std::io::Write as _;
