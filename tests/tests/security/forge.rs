@@ -66,10 +66,8 @@ impl Shop {
             self.node.authority()
         );
         if method != "GET" {
-            head.push_str(&format!(
-                "Idempotency-Key: {identity}\r\nContent-Length: {}\r\n",
-                body.len()
-            ));
+            let length = body.len();
+            head += &format!("Idempotency-Key: {identity}\r\nContent-Length: {length}\r\n");
         }
         [head.as_bytes(), b"\r\n", &body].concat()
     }

@@ -82,7 +82,7 @@ fn members_that_come_twice_are_refused() {
             format!(r#"{{{rest},"sub":"ada eve"}}"#),
             format!(r#"{{{rest},"sub":""}}"#),
             format!(r#"{{{rest},"sub":"{}"}}"#, "s".repeat(65)),
-            format!(r#"{{{rest}}}"#),
+            format!("{{{rest}}}"),
         ] {
             let token = signer.compact_jws(&header().to_string(), &claims);
             refused(&shop.bear(&token, SHIRT, &Value::Null), (401, "bad-token"), &claims);
