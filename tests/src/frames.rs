@@ -45,10 +45,14 @@ pub struct Codec<'s> {
     pub next_frame: u64,
     /// What frames say of their time.
     pub now_ms: u64,
-    private: [u8; 32],
-    hello: Vec<u8>,
-    connection: [u8; 16],
-    keys: Option<SessionKeys>,
+    /// Its X25519 key.
+    pub private: [u8; 32],
+    /// The hello frame it sent.
+    pub hello: Vec<u8>,
+    /// The connection's name, as the welcome gave it.
+    pub connection: [u8; 16],
+    /// The session's keys, once there are some.
+    pub keys: Option<SessionKeys>,
 }
 
 impl<'s> Codec<'s> {
@@ -168,8 +172,10 @@ pub struct Frames<'s> {
     pub codec: Codec<'s>,
     /// What the node said first.
     pub welcome: WelcomeHeader,
-    stream: TcpStream,
-    received: Vec<u8>,
+    /// The socket.
+    pub stream: TcpStream,
+    /// What came and is not read yet.
+    pub received: Vec<u8>,
 }
 
 impl<'s> Frames<'s> {

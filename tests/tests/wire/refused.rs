@@ -9,63 +9,58 @@ use super::world::{SESSION, World};
 /// What a test does to a connection, and the name it is refused by.
 type Row = (fn(&mut Frames<'_>), &'static str);
 
+/// Frames that no client would send.
+const ROWS: [Row; 7] = [
+    (alter_the_tag, "bad-signature"),
+    (alter_the_payload, "bad-signature"),
+    (leave_a_number_out, "frame-sequence"),
+    (say_a_wrong_length, "malformed"),
+    (|frames| frames.send(&[0xff; 24]), "malformed"),
+    (say_hello_again, "malformed"),
+    (count_too_many, "malformed"),
+];
+
+fn alter_the_tag(frames: &mut Frames<'_>) {
+    let mut frame = frames.codec.frame(&[hold(1, "s", "A", 1)]);
+    *frame.last_mut().unwrap() ^= 1;
+    frames.send(&frame);
+}
+
+fn alter_the_payload(frames: &mut Frames<'_>) {
+    let mut frame = frames.codec.frame(&[hold(1, "s", "A", 1)]);
+    frame[60] ^= 1;
+    frames.send(&frame);
+}
+
+fn leave_a_number_out(frames: &mut Frames<'_>) {
+    frames.codec.next_frame += 1;
+    frames.ask(&[hold(1, "s", "A", 1)]);
+}
+
+fn say_a_wrong_length(frames: &mut Frames<'_>) {
+    let mut broken = hold(1, "s", "A", 1);
+    broken[0] += 1;
+    frames.ask(&[broken]);
+}
+
+fn say_hello_again(frames: &mut Frames<'_>) {
+    let hello = frames.codec.hello();
+    frames.send(&hello[8..]);
+}
+
+/// More commands than a frame may have, which is told apart from more than may be unanswered.
+fn count_too_many(frames: &mut Frames<'_>) {
+    let holds: Vec<_> = (1..=256).map(|n| hold(n, "s", "A", 1)).collect();
+    let mut frame = frames.codec.frame(&holds);
+    frame[6..8].copy_from_slice(&257_u16.to_le_bytes());
+    frames.send(&frame);
+}
+
 #[test]
 fn frames_that_do_not_hold_end_the_connection_by_name() {
     let world = World::new();
-    let rows: [Row; 7] = [
-        (
-            |frames| {
-                let mut frame = frames.codec.frame(&[hold(1, "s", "A", 1)]);
-                *frame.last_mut().unwrap() ^= 1;
-                frames.send(&frame);
-            },
-            "bad-signature",
-        ),
-        (
-            |frames| {
-                let mut frame = frames.codec.frame(&[hold(1, "s", "A", 1)]);
-                frame[60] ^= 1;
-                frames.send(&frame);
-            },
-            "bad-signature",
-        ),
-        (
-            |frames| {
-                frames.codec.next_frame += 1;
-                frames.ask(&[hold(1, "s", "A", 1)]);
-            },
-            "frame-sequence",
-        ),
-        (
-            |frames| {
-                let mut broken = hold(1, "s", "A", 1);
-                broken[0] += 1;
-                frames.ask(&[broken]);
-            },
-            "malformed",
-        ),
-        (|frames| frames.send(&[0xff; 24]), "malformed"),
-        (
-            |frames| {
-                let hello = frames.codec.hello();
-                frames.send(&hello[8..]);
-            },
-            "malformed",
-        ),
-        (
-            |frames| {
-                let holds: Vec<_> = (1..=256).map(|n| hold(n, "s", "A", 1)).collect();
-                let frame = frames.codec.frame(&holds);
-                // Too many in one frame is told apart from too many unanswered.
-                let mut long = frame.clone();
-                long[6..8].copy_from_slice(&257_u16.to_le_bytes());
-                frames.send(&long);
-            },
-            "malformed",
-        ),
-    ];
     let before = world.node.positions();
-    for (number, (spoil, name)) in rows.iter().enumerate() {
+    for (number, (spoil, name)) in ROWS.iter().enumerate() {
         let mut frames = world.connect();
         spoil(&mut frames);
         assert_eq!(frames.closing(), *name, "row {number}");
