@@ -177,8 +177,20 @@ fn nothing_personal_lies_in_the_clear_in_any_file_answer_or_talk() {
         assert!(opened.contains(mark), "{mark} not in {opened}");
     }
     assert!(!opened.contains("damaged"), "{opened}");
+    full_audit_checks_sealed_evidence_or_counts_it(&world.store);
     assert_eq!(claw(&world.store, &["log", "verify"]).status.code(), Some(0));
     assert_eq!(claw(&world.store, &["audit"]).status.code(), Some(0));
+}
+
+/// Sealed evidence is checked while its subject is remembered, and no finding afterwards.
+fn full_audit_checks_sealed_evidence_or_counts_it(store: &Store) {
+    for sealed in [" 0 sealed", " 1 sealed"] {
+        let full = json_of(&claw(store, &["audit", "--full", "--json"]));
+        let evidence = full.pointer("/full/evidence").unwrap_or(&full["evidence"]);
+        assert_eq!(evidence["findings_count"], 0, "{full}");
+        assert!(text(&evidence["checked"]).contains(sealed), "{full}");
+        claw(store, &["forget", "s-2"]);
+    }
 }
 
 fn export(store: &Store, subject: &str) -> String {

@@ -46,6 +46,12 @@ impl Source {
         Ok(Reader::open(keys?))
     }
 
+    /// What opens personal data where the store has keys that may be read, and else only names it.
+    pub(in crate::cli) fn reader_if_any(&self, store: &Path) -> Reader {
+        let keys = file::load(store, self.store_id()).unwrap_or_default();
+        keys.map_or_else(Reader::default, Reader::open)
+    }
+
     /// Chains of all shards, from the first record.
     pub(in crate::cli) fn chains(&self) -> ShardChains {
         let shards_count = self.tails[0].superblock.shape.shards_count;

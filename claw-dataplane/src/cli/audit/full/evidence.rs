@@ -4,6 +4,10 @@
 //! signature, by the key that the log says was in force; and that the base is of the very request
 //! the record says caused it, by computing the command's identity from it again. The body itself is
 //! not in the log: that its digest is the one signed was checked when the request came in.
+//!
+//! Evidence of a request with personal members is sealed for its subject. It is opened and checked
+//! where the store's `subjects/keys` still can; what is forgotten, or has no keys here, is counted:
+//! the chain holds it as it was written, and nobody can say more.
 
 use claw_common::id::Id;
 use claw_common::time::Hlc;
@@ -15,6 +19,7 @@ use super::keys::{LoggedKey, LoggedKeys};
 use super::{Part, place};
 use crate::ingest::decode::headers::identity_key;
 use crate::ingest::routes::{Routing, find_route};
+use crate::subjects::{Reader, Revealed};
 
 const SIGNATURE_BYTES: usize = 64;
 
@@ -22,15 +27,19 @@ const SIGNATURE_BYTES: usize = 64;
 #[derive(Debug)]
 pub(super) struct Evidence {
     keys: LoggedKeys,
+    reader: Reader,
     part: Part,
     verified_count: u64,
+    /// Signatures that nobody can open here, or any more.
+    sealed_count: u64,
     /// Records of requests, by how they were authenticated.
     unprovable_count: u64,
 }
 
 impl Evidence {
-    pub(super) fn new(keys: LoggedKeys) -> Self {
-        Self { keys, part: Part::new("evidence"), verified_count: 0, unprovable_count: 0 }
+    pub(super) fn new(keys: LoggedKeys, reader: Reader) -> Self {
+        let part = Part::new("evidence");
+        Self { keys, reader, part, verified_count: 0, sealed_count: 0, unprovable_count: 0 }
     }
 
     pub(super) fn take(&mut self, record: &RecordView<'_>) {
@@ -41,7 +50,16 @@ impl Evidence {
         if record.evidence.is_empty() {
             return;
         }
-        match self.check(record) {
+        let checked = match self.reader.reveal_evidence(record.evidence) {
+            Revealed::Plain => self.check(record, record.evidence),
+            Revealed::Open(evidence) => self.check(record, &evidence),
+            Revealed::Damaged => Err("it is not what was sealed here".to_owned()),
+            Revealed::Sealed | Revealed::Forgotten => {
+                self.sealed_count += 1;
+                return;
+            }
+        };
+        match checked {
             Ok(()) => self.verified_count += 1,
             Err(why) => {
                 let place = place(record.shard, record.sequence);
@@ -50,12 +68,11 @@ impl Evidence {
         }
     }
 
-    fn check(&self, record: &RecordView<'_>) -> Result<(), String> {
+    fn check(&self, record: &RecordView<'_>, evidence: &[u8]) -> Result<(), String> {
         let header = record.header;
         let accepted_ms = Hlc(header.accepted_hlc.get()).unix_ms();
         let key = self.keys.in_force(header.key.get(), accepted_ms)?;
-        let (signature, base) = record
-            .evidence
+        let (signature, base) = evidence
             .split_first_chunk::<SIGNATURE_BYTES>()
             .ok_or("it is shorter than a signature")?;
         let public = VerifyingKey::from_bytes(&key.public)
@@ -68,10 +85,12 @@ impl Evidence {
 
     pub(super) fn close(mut self) -> Part {
         self.part.checked = format!(
-            "{} ed25519 signatures by {} registered keys; {} records of hmac or tokens, which \
-             prove nothing to third parties",
+            "{} ed25519 signatures by {} registered keys; {} sealed for subjects that are \
+             forgotten or have no keys here; {} records of hmac or tokens, which prove nothing to \
+             third parties",
             self.verified_count,
             self.keys.count(),
+            self.sealed_count,
             self.unprovable_count
         );
         self.part

@@ -117,7 +117,7 @@ pub(super) fn audit(
     };
     let keys = LoggedKeys::collect(source)?;
     let mut log = Part::new("log");
-    let mut evidence = Evidence::new(keys);
+    let mut evidence = Evidence::new(keys, source.reader_if_any(store));
     let mut trees = Trees::new(source, public)?;
     let mut states = States::new(source, &config, schema.hash())?;
     let mut records_count = 0_u64;
