@@ -167,6 +167,11 @@ fn compare_types(old: &EventType, new: &EventType, changes: &mut Vec<Change>) {
                       across the change may be taken twice";
         changes.push(whole(&old.name, Verdict::Breaking, reason));
     }
+    if old.subject != new.subject && old.subject.is_some() {
+        let reason = "another member says whom it is about: a subject is forgotten in older events \
+                      by the one, in newer by the other";
+        changes.push(whole(&old.name, Verdict::Breaking, reason));
+    }
     let tracks = Tracks::follow(old, new);
     let mut members = Comparison::new(&old.name, Some(&tracks));
     members.fields(&old.fields, &new.fields, "");

@@ -325,6 +325,12 @@ fn types_come_go_and_change_who_sends_them() {
     assert_eq!(whole(&with, &both), gift(Compatible));
     assert_eq!(whole(&both, &own(4, "by = [\"storefront\"]", sku)), gift(Breaking));
     assert_eq!(whole(&with, &own(3, "key = \"a\"", sku)), gift(Breaking));
+    let two_names =
+        "s = { type = \"sku\", required = true }\np = { type = \"text\", personal = true }";
+    let about = |version, name: &str| {
+        own(version, &format!("subject = \"{name}\""), &format!("{sku}\n{two_names}"))
+    };
+    assert_eq!(whole(&about(3, "a"), &about(4, "s")), gift(Breaking));
     let two = "version = 2\nupcasters = [{ from = 1, to = 2, steps = [{ drop = \"z\" }] }]";
     assert_eq!(whole(&own(3, two, sku), &own(4, "", sku)), gift(Breaking));
     assert_eq!(whole(&own(3, "", sku), &own(4, two, sku)), []);
@@ -366,7 +372,8 @@ fn built_in_requests_and_attributes_are_compared_too() {
             &[("attributes", Compatible)],
         ),
         (
-            "[events.product-put.attributes]\nmaker = { type = \"sku\" }\n\"*\" = { type = \"json\" }",
+            "[events.product-put.attributes]\nmaker = { type = \"sku\" }\n\
+             \"*\" = { type = \"json\" }",
             "[events.product-put]\nversion = 2\nupcasters = [{ from = 1, to = 2, steps = [\
              { rename = \"attributes.maker\", to = \"attributes.brand\" }] }]\n\
              [events.product-put.attributes]\nbrand = { type = \"sku\" }",
