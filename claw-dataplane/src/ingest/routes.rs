@@ -357,7 +357,7 @@ mod tests {
         assert!(may(Role::Storefront).contains(&Route::ProductRead));
         let signed = ROUTES.iter().filter(|spec| spec.signed()).count();
         assert_eq!(may(Role::Operator).len(), signed);
-        assert_eq!(may(Role::Shopper).len(), 12);
+        assert_eq!(may(Role::Shopper).len(), 13);
         let free = ROUTES.iter().filter(|r| r.roles.has(Role::Shopper));
         let free = free.filter(|r| r.roles.scopes().is_empty()).map(|r| r.route);
         assert_eq!(free.collect::<Vec<_>>(), [Route::ProductRead], "what needs no scope");

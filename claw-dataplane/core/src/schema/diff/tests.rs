@@ -9,10 +9,13 @@ fn compile(text: &str) -> CompiledSchema {
     CompiledSchema::parse(&[file]).unwrap_or_else(|found| panic!("{found:?}\n{text}"))
 }
 
+/// Every version names whom its personal members are about, whether it has any or not.
 fn own(version: u32, head: &str, fields: &str) -> CompiledSchema {
+    let subject = if head.contains("subject") { "" } else { "subject = \"who\"" };
+    let who = if subject.is_empty() { "" } else { "who = { type = \"sku\", required = true }" };
     compile(&format!(
-        "[schema]\nversion = {version}\n[events.gift-wrapped]\n{head}\n\
-         [events.gift-wrapped.fields]\n{fields}\n"
+        "[schema]\nversion = {version}\n[events.gift-wrapped]\n{head}\n{subject}\n\
+         [events.gift-wrapped.fields]\n{fields}\n{who}\n"
     ))
 }
 
