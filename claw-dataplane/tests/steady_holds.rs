@@ -77,7 +77,7 @@ impl Node {
             keyring,
             verifier: Some(Verifier::default()),
             scratch: Scratch::default(),
-            renderer: Renderer::new(Vec::new()),
+            renderer: Renderer::default(),
             shard: Shard::new(ShardConfig::new(ShardId(0), 1, Capacities::SMALL)),
             block: vec![0; 256 * 1024],
             effects: Effects::default(),

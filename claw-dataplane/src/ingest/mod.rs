@@ -16,6 +16,7 @@ pub mod decode;
 pub mod http;
 pub mod limits;
 pub mod metrics;
+pub mod openapi;
 pub mod problem;
 pub mod render;
 pub mod routes;

@@ -123,6 +123,79 @@ problems! {
     NotReady = 503 "not-ready" "The node is not ready";
 }
 
+/// What a further member of a problem document holds, for the interface's description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberKind {
+    /// A number.
+    Number,
+    /// A text.
+    Text,
+    /// A hold's state.
+    HoldState,
+    /// An order's state.
+    OrderState,
+}
+
+/// A further member that problems of one kind have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: MemberKind,
+    /// Whether each such problem has it.
+    pub required: bool,
+}
+
+const fn always(name: &'static str, kind: MemberKind) -> MemberSpec {
+    MemberSpec { name, kind, required: true }
+}
+
+const fn perhaps(name: &'static str, kind: MemberKind) -> MemberSpec {
+    MemberSpec { name, kind, required: false }
+}
+
+const SOLD_OUT: &[MemberSpec] = &[
+    always("sku", MemberKind::Text),
+    always("requested", MemberKind::Number),
+    always("available", MemberKind::Number),
+];
+
+impl ProblemKind {
+    /// The members it has beside those of every problem. What renders a problem asserts that it
+    /// has these and no others.
+    pub const fn members(self) -> &'static [MemberSpec] {
+        use MemberKind::{HoldState, Number, OrderState, Text};
+        match self {
+            Self::Malformed => const { &[perhaps("line", Number), perhaps("column", Number)] },
+            Self::NotFound => const { &[perhaps("suggestion", Text)] },
+            Self::InsufficientScope => const { &[always("scope", Text)] },
+            Self::Forbidden => const { &[perhaps("roles", Text)] },
+            Self::MethodNotAllowed => const { &[always("path", Text)] },
+            Self::UnknownSku => const { &[always("sku", Text)] },
+            Self::StockNegative => const { &[always("sku", Text), always("available", Number)] },
+            Self::CouponUses => const { &[always("uses", Number)] },
+            Self::SoldOut => SOLD_OUT,
+            Self::HoldNotActive => const { &[always("state", HoldState)] },
+            Self::OrderState => const { &[always("state", OrderState)] },
+            Self::VersionMismatch => const { &[always("version", Number)] },
+            Self::BodyTooLarge => const { &[always("bytes_max", Number)] },
+            Self::Schema => const { &[always("path", Text), perhaps("suggestion", Text)] },
+            Self::RateLimited => const { &[always("limit", Text)] },
+            Self::CapacityFull => const { &[perhaps("slab", Text)] },
+            _ => &[],
+        }
+    }
+
+    /// Whether a problem may have exactly these further members.
+    pub fn has_members(self, members: &[(&'static str, Member)]) -> bool {
+        let specs = self.members();
+        let known = members.iter().all(|(name, _)| specs.iter().any(|spec| spec.name == *name));
+        let mut required = specs.iter().filter(|spec| spec.required);
+        known && required.all(|spec| members.iter().any(|(name, _)| *name == spec.name))
+    }
+}
+
 /// A further member of a problem document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Member {

@@ -120,6 +120,7 @@ pub enum Route {
     Ready,
     Metrics,
     OpenApi,
+    Docs,
     Preflight,
 }
 
@@ -208,6 +209,7 @@ pub const ROUTES: &[RouteSpec] = &[
     row(Route::Ready, ("GET", "/v1/ready"), &[V1, Fixed("ready")], Roles::NONE, "Whether the node takes orders"),
     row(Route::Metrics, ("GET", "/metrics"), &[Fixed("metrics")], Roles::NONE, "Counters as OpenMetrics text"),
     row(Route::OpenApi, ("GET", "/openapi.json"), &[Fixed("openapi.json")], Roles::NONE, "This interface as OpenAPI 3.1"),
+    row(Route::Docs, ("GET", "/docs"), &[Fixed("docs")], Roles::NONE, "This interface as a page to read"),
     row(Route::Preflight, ("OPTIONS", "*"), &[Fixed("*")], Roles::NONE, "What browsers ask before they ask"),
 ];
 

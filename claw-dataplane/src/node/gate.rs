@@ -17,6 +17,7 @@ use crate::ingest::decode::{Scratch, Settings, headers};
 use crate::ingest::http;
 use crate::ingest::limits::{Limits, Rates};
 use crate::ingest::metrics::IngestMetrics;
+use crate::ingest::openapi::Description;
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::render::{Renderer, ReplyContext};
 use crate::ingest::routes::{Match, Route, Routing, find_route};
@@ -73,6 +74,7 @@ impl Gate {
         schema: Arc<CompiledSchema>,
         subject_keys: Arc<SubjectKeys>,
     ) -> Self {
+        let description = Description::of(&schema, config.store.shards);
         Self {
             keyring: None,
             verifier: Verifier::new(&config.store.name),
@@ -87,7 +89,7 @@ impl Gate {
             },
             metrics_served: config.node.metrics,
             limits: Limits::new(&rates(config)),
-            renderer: Renderer::new(config.http.cors_origins.clone()),
+            renderer: Renderer::new(config.http.cors_origins.clone(), description),
             metrics: IngestMetrics::default(),
         }
     }
@@ -184,6 +186,7 @@ impl Gate {
                 self.renderer.metrics(out, context, &ingest, &others)
             }
             Route::OpenApi => self.renderer.open_api(out, context),
+            Route::Docs => self.renderer.docs(out, context),
             _ => self.renderer.preflight(out, context, matched.parameters[0]),
         };
         self.metrics.answered(context.route, status);

@@ -210,6 +210,11 @@ impl<'a> Decode<'a> for HoldView<'a> {
     }
 }
 
+impl HoldState {
+    /// The states that are ever shown, in the order of their codes.
+    pub const SHOWN: [Self; 4] = [Self::Active, Self::Released, Self::Expired, Self::Sold];
+}
+
 impl<'a> Decode<'a> for HoldState {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         Ok(match reader.u8()? {
@@ -245,6 +250,19 @@ impl<'a> Decode<'a> for OrderState {
         let code = usize::from(reader.u8()?);
         Self::ALL.get(code).copied().ok_or_else(|| reader.invalid("order state"))
     }
+}
+
+impl CancelReason {
+    /// All reasons in the order of their codes.
+    pub const ALL: [Self; 7] = [
+        Self::SoldOut,
+        Self::PaymentDeclined,
+        Self::PaymentUnavailable,
+        Self::FraudBlocked,
+        Self::CouponInvalid,
+        Self::Expired,
+        Self::ShopperCancelled,
+    ];
 }
 
 impl<'a> Decode<'a> for CancelReason {

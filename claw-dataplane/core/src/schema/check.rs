@@ -129,7 +129,7 @@ impl Kind {
             Self::Boolean => append(out, value.as_bool().ok_or_else(wrong)?),
             Self::Group(fields) => fields.write(value.as_object().ok_or_else(wrong)?, out)?,
             Self::Integer { .. } => {
-                let integer = value.as_i64().ok_or_else(wrong)?;
+                let integer = whole_number(value).ok_or_else(wrong)?;
                 self.check_integer(integer)?;
                 append(out, integer);
             }
@@ -273,9 +273,15 @@ const fn name_of(value: &Value) -> &'static str {
     }
 }
 
+/// To JSON Schema, and to writers whose numbers are floating, 2.0 is a whole number.
+fn whole_number(value: &Value) -> Option<i64> {
+    let number = value.as_number()?;
+    number.as_i64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok())
+}
+
 fn parse_money(value: &Value) -> Option<Money> {
     let members = value.as_object().filter(|members| members.len() == 2)?;
-    let amount = members.get("amount")?.as_i64()?;
+    let amount = whole_number(members.get("amount")?)?;
     let currency = Currency::parse(members.get("currency")?.as_str()?)?;
     Some(Money { amount, currency })
 }

@@ -155,6 +155,8 @@ fn attributes_may_have_a_rule_for_names_nobody_declared() {
         attributes(json!({"weight_g": 5, "brand": "B", "a": {"y": 1.5, "x": [true]}})).unwrap(),
         r#"{"a":{"x":[true],"y":1.5},"brand":"B","weight_g":5}"#
     );
+    let whole = json!({"weight_g": 5.0, "brand": "B"});
+    assert_eq!(attributes(whole).unwrap(), r#"{"brand":"B","weight_g":5}"#);
     assert_eq!(attributes(json!({})).unwrap_err(), "`attributes.brand` is required");
     assert_eq!(schema.attributes(None).unwrap_err().path, "attributes.brand");
     assert_eq!(attributes(json!([])).unwrap_err(), "`attributes` must be an object");

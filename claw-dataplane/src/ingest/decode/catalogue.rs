@@ -16,7 +16,7 @@ use super::{Decoded, Input, Target, headers, not_found, shard_of};
 use crate::ingest::problem::Problem;
 
 /// Largest percentage, hundredths of a percent.
-const PERCENT_MAX: i64 = 10_000;
+pub const PERCENT_MAX: i64 = 10_000;
 
 pub(super) fn put_product<R>(
     input: &Input<'_>,

@@ -14,7 +14,7 @@ use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::routes::Match;
 
 /// Products in one answer of a list, unless asked otherwise.
-const LIST_LIMIT_DEFAULT: u16 = 100;
+pub const LIST_LIMIT_DEFAULT: u16 = 100;
 /// Most products in one answer of a list.
 pub const LIST_LIMIT_MAX: u16 = 200;
 

@@ -128,10 +128,13 @@ impl<'a> Scanner<'a> {
             return self.other_kind("must be a whole number");
         }
         let text = self.read_number()?;
-        if text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+        // To JSON Schema, and to writers whose numbers are floating, 2.0 is a whole number.
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let spelled = whole.bytes().any(|byte| matches!(byte, b'e' | b'E'));
+        if spelled || fraction.bytes().any(|byte| byte != b'0') {
             return Err(Fault::violation("must be a whole number"));
         }
-        text.parse().ok().ok_or_else(|| Fault::violation("is out of range"))
+        whole.parse().ok().ok_or_else(|| Fault::violation("is out of range"))
     }
 
     /// A value of any kind, as written.
@@ -330,6 +333,19 @@ mod tests {
         let deep = "[".repeat(17) + &"]".repeat(17);
         assert!(matches!(skip(&deep), Err(Fault::Malformed { .. })));
         assert!(matches!(skip("{\"a\":1,\"a\":2}"), Err(Fault::Violation(_))));
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_with_a_fraction_of_nothing() {
+        let read = |text| Scanner::new(text).integer();
+        for (text, number) in [("2", 2), ("-7.0", -7), ("4900.000", 4900), ("-0", 0)] {
+            assert_eq!(read(text), Ok(number), "{text}");
+        }
+        for text in ["2.5", "2.01", "1e2", "1.0e1", "\"2\"", "true"] {
+            assert_eq!(read(text), Err(Fault::violation("must be a whole number")), "{text}");
+        }
+        let out_of_range = Err(Fault::violation("is out of range"));
+        assert_eq!(read("9223372036854775808.0"), out_of_range);
     }
 
     proptest! {

@@ -18,13 +18,13 @@ mod tickets;
 #[cfg(test)]
 mod tests;
 
-pub use tickets::{TicketWish, decode_ticket};
-
+pub use catalogue::PERCENT_MAX;
 use claw_common::id::{Id, Position, Session, ShardId, shard_of_key};
 use claw_common::time::UnixMs;
 use claw_core::command::{Command, CommandKey, OrderStep};
 use claw_core::lines::LinesBuffer;
 use claw_core::schema::CompiledSchema;
+pub use tickets::{TicketWish, decode_ticket};
 
 use super::auth::Caller;
 use super::http::Request;
@@ -147,9 +147,12 @@ pub fn decode<R>(
         | Route::OrderShip
         | Route::OrderRefund => by_id(input, then),
         Route::TicketCreate => unreachable!("tickets are no commands, see decode_ticket"),
-        Route::Health | Route::Ready | Route::Metrics | Route::OpenApi | Route::Preflight => {
-            unreachable!("unsigned routes are answered before decoding")
-        }
+        Route::Health
+        | Route::Ready
+        | Route::Metrics
+        | Route::OpenApi
+        | Route::Docs
+        | Route::Preflight => unreachable!("unsigned routes are answered before decoding"),
     }
 }
 

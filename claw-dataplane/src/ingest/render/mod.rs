@@ -19,6 +19,7 @@ use claw_core::codec::{CodecError, Decode as _, Reader};
 use claw_core::outcome::{OrderState, Outcome};
 
 use self::text::write_number;
+use super::openapi::{Description, contract_of, may_refuse};
 use super::problem::{Member, Problem, ProblemKind};
 use super::routes::Route;
 
@@ -46,6 +47,7 @@ const RETRY_AFTER_S: u32 = 1;
 pub struct Renderer {
     body: Vec<u8>,
     origins: Vec<String>,
+    description: Description,
 }
 
 /// A head's particulars.
@@ -71,6 +73,8 @@ enum Extra<'a> {
     Allow(&'a str),
     /// What a browser may do with a path.
     Preflight(&'a str),
+    /// What a page may load: what is in it, and nothing else.
+    Page(&'a str),
 }
 
 /// What would be let in (RFC 9421 has no scheme of its own; RFC 6750, section 3).
@@ -85,9 +89,9 @@ enum Challenge<'a> {
 }
 
 impl Renderer {
-    /// With the origins that browsers may ask from.
-    pub const fn new(origins: Vec<String>) -> Self {
-        Self { body: Vec::new(), origins }
+    /// With the origins that browsers may ask from, and the interface's description.
+    pub const fn new(origins: Vec<String>, description: Description) -> Self {
+        Self { body: Vec::new(), origins, description }
     }
 
     /// The number of a configured origin.
@@ -109,6 +113,7 @@ impl Renderer {
         self.body.clear();
         let (status, extra) = self.write_outcome(&outcome, context);
         let refused = matches!(outcome, Outcome::Refused(_));
+        assert_described(context.route, &outcome, status);
         let head = Head {
             status,
             content_type: if refused { PROBLEM_JSON } else { JSON },
@@ -153,6 +158,10 @@ impl Renderer {
         self.body.clear();
         refusal::write_problem(&mut self.body, problem);
         let status = problem.kind.status();
+        debug_assert!(
+            context.route.is_none_or(|route| may_refuse(route, problem.kind)),
+            "not in openapi::contract: {context:?} {problem:?}"
+        );
         let extra = match (problem.kind, problem.members.first()) {
             (ProblemKind::MethodNotAllowed, Some((_, Member::Text(path)))) => Extra::Allow(path),
             (ProblemKind::InsufficientScope, Some((_, Member::Text(scopes)))) => {
@@ -300,6 +309,15 @@ impl Head<'_> {
     }
 }
 
+/// In debug builds: the answer is one that the interface's description names.
+fn assert_described(route: Option<Route>, outcome: &Outcome<'_>, status: u16) {
+    let described = route.is_none_or(|route| match outcome {
+        Outcome::Refused(refused) => may_refuse(route, refusal::kind_of(refused)),
+        _ => contract_of(route).allows(status),
+    });
+    debug_assert!(described, "not in openapi::contract: {route:?} {status} {outcome:?}");
+}
+
 fn write_positions(out: &mut Vec<u8>, positions: &[Position]) {
     for (index, position) in positions.iter().enumerate() {
         out.extend_from_slice(if index == 0 { b"\r\nClaw-Position: " } else { b"," });
@@ -331,6 +349,13 @@ fn write_extra(out: &mut Vec<u8>, extra: Extra<'_>) {
                 b"\r\nAccess-Control-Allow-Headers: Authorization, Claw-After, Content-Digest, \
                   Content-Type, Idempotency-Key, If-Match, Prefer, Signature, Signature-Input\
                   \r\nAccess-Control-Max-Age: 600",
+            );
+        }
+        Extra::Page(policy) => {
+            out.extend_from_slice(b"\r\nContent-Security-Policy: ");
+            out.extend_from_slice(policy.as_bytes());
+            out.extend_from_slice(
+                b"\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer",
             );
         }
     }

@@ -11,6 +11,10 @@ use crate::ingest::problem::{Member, Problem, ProblemKind};
 
 /// Writes ingest's own problem.
 pub fn write_problem(out: &mut Vec<u8>, problem: &Problem) {
+    debug_assert!(
+        problem.kind.has_members(&problem.members),
+        "not as ProblemKind::members says: {problem:?}"
+    );
     open(out, problem.kind, &problem.detail);
     for (name, value) in &problem.members {
         match value {

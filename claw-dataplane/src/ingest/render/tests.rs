@@ -9,10 +9,12 @@ use claw_core::outcome::{
     CancelReason, CartView, CouponView, HoldState, HoldView, Missing, OrderView, ProductView,
     Refusal,
 };
+use claw_core::schema::{CompiledSchema, SchemaFile};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::ingest::metrics::IngestMetrics;
+use crate::ingest::routes::ROUTES;
 
 const AT_MS: u64 = 1_767_225_600_123;
 const AT: &str = "2026-01-01T00:00:00.123Z";
@@ -43,6 +45,70 @@ fn parse(status: u16, bytes: &[u8]) -> Answer {
     Answer { status, head: head.to_owned(), body }
 }
 
+fn store_schema() -> CompiledSchema {
+    let text =
+        "[schema]\nversion = 1\n[events.product-put.attributes]\ncolor = {type = \"text\"}\n";
+    let file = SchemaFile { name: "schema/a.toml".to_owned(), text: text.to_owned() };
+    CompiledSchema::parse(&[file]).unwrap()
+}
+
+/// What is shown is what the interface's description says is shown.
+fn assert_described(route: Route, answer: &Answer) {
+    let document = crate::ingest::openapi::describe(&store_schema(), 1);
+    let spec = route.spec();
+    let operation = &document["paths"][spec.template][spec.method.to_ascii_lowercase()];
+    let response = &operation["responses"][answer.status.to_string()];
+    let content = response["content"].as_object().unwrap().values().next().unwrap();
+    fits(&document, &content["schema"], &answer.body);
+    for (name, header) in response["headers"].as_object().unwrap() {
+        let header = resolve(&document, header);
+        let sent = answer.head.contains(&format!("\r\n{name}: "));
+        assert!(sent || header["required"] != true, "{name} is missing: {}", answer.head);
+    }
+}
+
+fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    let target = schema["$ref"].as_str().and_then(|text| text.strip_prefix('#'));
+    target.map_or(schema, |pointer| document.pointer(pointer).unwrap())
+}
+
+/// Every member shown is described, and every member required is shown.
+fn fits(document: &Value, schema: &Value, shown: &Value) {
+    let schema = resolve(document, schema);
+    if let Some(kinds) = schema["oneOf"].as_array() {
+        let kind = kinds.iter().find(|kind| {
+            let kind = resolve(document, kind);
+            let named = &kind["properties"]["type"]["const"];
+            if shown.is_null() { kind["type"] == "null" } else { named == &shown["type"] }
+        });
+        return fits(document, kind.unwrap_or_else(|| panic!("{shown} is no {schema}")), shown);
+    }
+    match shown {
+        Value::Object(members) => {
+            for name in schema["required"].as_array().into_iter().flatten() {
+                assert!(members.contains_key(name.as_str().unwrap()), "{name} in {shown}");
+            }
+            for (name, member) in members {
+                let described = schema["properties"].get(name);
+                let described = described.unwrap_or_else(|| panic!("{name} is not described"));
+                fits(document, described, member);
+            }
+        }
+        Value::Array(entries) => {
+            for entry in entries {
+                fits(document, &schema["items"], entry);
+            }
+        }
+        Value::String(text) => {
+            let words = schema["enum"].as_array();
+            assert!(words.is_none_or(|words| words.contains(shown)), "{text} in {schema}");
+            assert_eq!(schema["type"], "string", "{text}");
+        }
+        Value::Number(_) => assert_eq!(schema["type"], "integer"),
+        Value::Null | Value::Bool(_) => panic!("{shown} as {schema}"),
+    }
+}
+
 fn answer(outcome: &Outcome<'_>, context: ReplyContext) -> Answer {
     let mut out = Vec::new();
     let position = Position { shard: ShardId(1), sequence: 42 };
@@ -50,6 +116,9 @@ fn answer(outcome: &Outcome<'_>, context: ReplyContext) -> Answer {
     let status = Renderer::default().outcome(&mut out, context, &bytes, &[position]).unwrap();
     let answer = parse(status, &out);
     assert!(answer.head.contains("\r\nClaw-Position: 1:42"), "{}", answer.head);
+    if let Some(route) = context.route {
+        assert_described(route, &answer);
+    }
     answer
 }
 
@@ -222,7 +291,9 @@ fn every_refusal_of_the_core_has_its_status_name_and_members() {
         ),
     ];
     for (refusal, status, name, members) in rows {
-        let answer = answer(&Outcome::Refused(refusal), of(Route::HoldCreate));
+        let kind = refusal::kind_of(&refusal);
+        let route = ROUTES.iter().find(|spec| may_refuse(spec.route, kind)).expect("some route");
+        let answer = answer(&Outcome::Refused(refusal), of(route.route));
         assert_eq!(answer.status, status, "{name}");
         assert_eq!(answer.body["type"], format!("urn:openclaw:problem:{name}"));
         assert_eq!(answer.body["status"], status);
@@ -271,7 +342,8 @@ fn lists_merge_the_shards_pages_and_say_where_to_go_on() {
 
 #[test]
 fn problems_carry_their_members_and_close_when_told_to() {
-    let mut renderer = Renderer::new(vec!["https://shop.example".to_owned()]);
+    let mut renderer =
+        Renderer::new(vec!["https://shop.example".to_owned()], Description::default());
     assert_eq!(renderer.origin(Some("https://evil.example")), None);
     let origin = renderer.origin(Some("https://shop.example"));
     let context = ReplyContext { close: true, origin, ..ReplyContext::default() };
@@ -288,14 +360,14 @@ fn problems_carry_their_members_and_close_when_told_to() {
     renderer.problem(&mut out, ReplyContext::default(), &problem);
     assert!(parse(405, &out).head.contains("\r\nAllow: OPTIONS, POST"));
     out.clear();
-    let problem = Problem::new(ProblemKind::RateLimited, "slow down");
+    let problem = Problem::new(ProblemKind::RateLimited, "slow down").text("limit", "key");
     renderer.problem(&mut out, ReplyContext::default(), &problem);
     assert!(parse(429, &out).head.contains("\r\nRetry-After: 1"));
 }
 
 #[test]
-fn unsigned_pages_answer_and_the_description_names_every_route() {
-    let mut renderer = Renderer::default();
+fn unsigned_pages_answer() {
+    let mut renderer = Renderer::new(Vec::new(), Description::of(&store_schema(), 1));
     let context = ReplyContext::default();
     let mut out = Vec::new();
     assert_eq!(renderer.health(&mut out, context), 200);
@@ -310,12 +382,12 @@ fn unsigned_pages_answer_and_the_description_names_every_route() {
     );
     out.clear();
     assert_eq!(renderer.open_api(&mut out, context), 200);
-    let described = parse(200, &out).body;
-    for spec in crate::ingest::routes::ROUTES.iter().filter(|spec| spec.template != "*") {
-        let method = spec.method.to_ascii_lowercase();
-        let operation = &described["paths"][spec.template][&method];
-        assert!(operation["summary"].is_string(), "{method} {}", spec.template);
-    }
+    assert_eq!(parse(200, &out).body["openapi"], "3.1.0");
+    out.clear();
+    assert_eq!(renderer.docs(&mut out, context), 200);
+    let page = parse(200, &out);
+    assert!(page.head.contains("\r\nContent-Type: text/html; charset=utf-8\r\n"), "{}", page.head);
+    assert!(page.head.contains("\r\nContent-Security-Policy: default-src 'none'; "));
     let mut metrics = IngestMetrics::default();
     metrics.answered(Some(Route::HoldCreate), 201);
     metrics.answered(None, 404);

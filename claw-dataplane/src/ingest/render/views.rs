@@ -208,7 +208,8 @@ pub const fn order_state_name(state: OrderState) -> &'static str {
     }
 }
 
-const fn reason_name(reason: CancelReason) -> &'static str {
+/// Why an order was cancelled, as the interface names it.
+pub const fn reason_name(reason: CancelReason) -> &'static str {
     match reason {
         CancelReason::SoldOut => "sold-out",
         CancelReason::PaymentDeclined => "payment-declined",
