@@ -17,6 +17,7 @@ use claw_dataplane::ingest::http::{
     Connection, Event, Flow, Request, ResponseQueue, Ticket, Timeouts,
 };
 use claw_dataplane::ingest::limits::{Limits, Rates};
+use claw_dataplane::ingest::openapi::Description;
 use claw_dataplane::ingest::render::{Renderer, ReplyContext};
 use claw_dataplane::ingest::routes::{Match, Role, Routing, find_route};
 use claw_sdk::key::{Signer, generate_secret, parse_secret};
@@ -75,7 +76,7 @@ impl HttpHolds {
                 backend: Backend::new(until),
             },
             send: Vec::with_capacity(BATCH_COUNT * 1024),
-            renderer: Renderer::new(Vec::new()),
+            renderer: Renderer::new(Vec::new(), Description::of(&schema()?, 1)),
         })
     }
 
