@@ -20,6 +20,9 @@ fn replace(text: &mut Value, from: &str, to: &str) {
     *text = altered.into();
 }
 
+/// What is done to a receipt.
+type Alteration<'a> = &'a dyn Fn(&mut Value);
+
 #[test]
 fn whatever_is_altered_no_longer_holds() {
     let mut shop = Shop::open(&[("store.shards", "1")]);
@@ -27,7 +30,7 @@ fn whatever_is_altered_no_longer_holds() {
     let receipt = shop.receipt(&order);
     let stranger = shop.receipt(&other);
     assert_eq!(shop.verify(&receipt, &[]).0, Some(0));
-    let rows: [(&str, &dyn Fn(&mut Value), &str); 11] = [
+    let rows: [(&str, Alteration<'_>, &str); 11] = [
         ("a record's bytes", &|r| flip(&mut r["records"][0]["leaf"], 150), "not in the tree"),
         ("its sequence", &|r| flip(&mut r["records"][1]["leaf"], 24), "another place"),
         ("a proof", &|r| flip(&mut r["records"][2]["inclusion"][0], 3), "not in the tree"),

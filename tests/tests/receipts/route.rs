@@ -68,7 +68,7 @@ fn receipts_survive_a_crash_a_lost_tree_and_the_archive_and_later_checkpoints_co
     // Until the first segment is archived: 1 MiB, a block of 4 KiB at least each.
     let archive = shop.store.path().join("archive");
     let archived = || fs::read_dir(&archive).is_ok_and(|mut files| files.next().is_some());
-    for n in 0.. {
+    for n in 0_u32.. {
         if archived() {
             break;
         }
@@ -79,7 +79,7 @@ fn receipts_survive_a_crash_a_lost_tree_and_the_archive_and_later_checkpoints_co
             let made = shop.storefront.request("POST", target, body.as_bytes()).unwrap();
             assert!(matches!(made.status, 201 | 429), "{}", made.status);
         }
-        if n % 40 == 39 {
+        if n.rem_euclid(40) == 39 {
             let stock = json!({"delta": 100, "reason": "delivery"}).to_string();
             let mut source = shop.node.client(&shop.store, "source");
             let moved = source.request("POST", "/v1/products/clog/stock", stock.as_bytes());

@@ -67,7 +67,8 @@ impl Shop {
         );
         if method != "GET" {
             let length = body.len();
-            head += &format!("Idempotency-Key: {identity}\r\nContent-Length: {length}\r\n");
+            let fields = format!("Idempotency-Key: {identity}\r\nContent-Length: {length}\r\n");
+            head.push_str(&fields);
         }
         [head.as_bytes(), b"\r\n", &body].concat()
     }

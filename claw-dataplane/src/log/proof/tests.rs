@@ -91,10 +91,11 @@ fn restart_goes_on_from_the_last_checkpoint_and_every_checkpoint_contains_the_on
     let mut nodes = |place| tree.node(place);
     let public = key().public();
     for pair in signed.windows(2) {
+        let [earlier, later] = pair else { unreachable!("windows of two") };
         let sizes =
-            [pair[0], pair[1]].map(|note| SignedNote::parse(note).unwrap().unverified().size);
+            [*earlier, *later].map(|note| SignedNote::parse(note).unwrap().unverified().size);
         let proof = consistency_proof(sizes[0], sizes[1], &mut nodes).unwrap();
-        let document = consistency_document(pair[0], pair[1], &proof);
+        let document = consistency_document(earlier, later, &proof);
         let (old, new) = verify_consistency_document(&document, &public).unwrap();
         assert_eq!((new.previous_size, new.previous_root), (old.size, old.root));
         assert_eq!(root_of(old.size, &mut nodes), Some(old.root));
@@ -223,7 +224,9 @@ fn follower_takes_blocks_as_they_come_over_the_end_of_a_segment() {
     });
     assert!(flow.unwrap().is_continue());
     let mut frontier = claw_core::merkle::Frontier::default();
-    leaves.iter().for_each(|leaf| frontier.append(*leaf, &mut |_| {}));
+    for leaf in leaves {
+        frontier.append(leaf, &mut |_| {});
+    }
     assert_eq!(frontier.root(), root);
 }
 
