@@ -186,7 +186,7 @@ fn nothing_personal_lies_in_the_clear_in_any_file_answer_or_talk() {
 fn full_audit_checks_sealed_evidence_or_counts_it(store: &Store) {
     for sealed in [" 0 sealed", " 1 sealed"] {
         let full = json_of(&claw(store, &["audit", "--full", "--json"]));
-        let evidence = full.pointer("/full/evidence").unwrap_or(&full["evidence"]);
+        let evidence = full.pointer("/full/evidence").unwrap_or_else(|| &full["evidence"]);
         assert_eq!(evidence["findings_count"], 0, "{full}");
         assert!(text(&evidence["checked"]).contains(sealed), "{full}");
         claw(store, &["forget", "s-2"]);

@@ -76,7 +76,7 @@ fn forge(bytes: &mut [u8], mut alter: impl FnMut(usize, &mut [u8])) {
         let (length, size) = (number(bytes, offset + 104), number(bytes, offset + 108));
         let block = &mut bytes[offset..offset + length];
         alter(count, block);
-        assert!(block.len() > 256, "a header and something");
+        assert!(block.len() >= 256, "a header at least");
         block[112..144].copy_from_slice(&stream_last);
         let shard: [u8; 2] = block[14..16].try_into().unwrap();
         if shard != [0xff; 2] {
