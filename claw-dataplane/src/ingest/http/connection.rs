@@ -19,8 +19,12 @@ const BODY_BYTES_PER_MS_MIN: usize = 4;
 /// A buffer larger than this is given back once it is empty.
 const IDLE_BUFFER_BYTES_MAX: usize = 4 * 1024;
 /// Most bytes kept: a partial request, or what arrives after [`Flow::Pause`] until the receiver
-/// has stopped. More than that is a receiver that does not stop: our mistake, ended by closing.
-const BUFFERED_BYTES_MAX: usize = 2 * (HEAD_BYTES_MAX + 2 * BODY_BYTES_MAX);
+/// has stopped. The kernel hands a busy socket's bytes over in rounds of 32 buffers of 8 KiB, and
+/// two or three rounds pass before a receive that is to stop has stopped: a client that sends
+/// faster than it reads must not be cut off for that. More than this is a receiver that does not
+/// stop: our mistake, ended by closing.
+const BUFFERED_BYTES_MAX: usize = 1 << 20;
+const _: () = assert!(BUFFERED_BYTES_MAX > 2 * (HEAD_BYTES_MAX + 2 * BODY_BYTES_MAX));
 
 /// How long a connection is waited for, milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
