@@ -108,16 +108,18 @@ fn answers_that_nobody_reads_do_not_pile_up() {
     // A hundred thousand answers of many kilobytes each would be more than a gigabyte.
     let stopped = (0..50).find_map(|_| wire.try_send(burst.as_bytes()).err());
     let stopped = stopped.expect("the node must stop reading");
-    assert!(matches!(stopped.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{stopped}");
+    let waited = matches!(stopped.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+    assert!(waited, "{stopped}: {}", node.said());
     let grown_kib = resident_kib(&node).saturating_sub(before_kib);
     assert!(grown_kib < GROWTH_KIB_MAX, "grew by {grown_kib} KiB");
     // Others are served as ever, and it is as well, once it reads.
     let mut other = Wire::connect(&node);
     other.send(get.as_bytes());
     assert_eq!(other.answer().status, 200);
-    for _ in 0..2_000 {
+    for _ in 0..100 {
         assert_eq!(wire.answer().status, 200);
     }
+    drop(wire);
     assert!(node.terminate().success(), "{}", node.said());
 }
 

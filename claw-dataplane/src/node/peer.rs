@@ -19,6 +19,9 @@ const SEND_BUFFER_BYTES_KEPT: usize = 64 * 1024;
 /// With this much to send behind what is being sent, the client does not listen: it is not heard
 /// either, until it does.
 const UNSENT_BYTES_MAX: usize = 256 * 1024;
+/// What all connections of a core together may keep beyond their share, while receives that are to
+/// stop have not stopped: eight receive pools. The connection that would exceed it is closed.
+const OVERRUN_BYTES_MAX: usize = 64 << 20;
 
 /// One connection.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct Peer {
     pub(super) stalled: bool,
     /// Has as many unanswered requests, or unsent answers, as it may.
     pub(super) pipeline_full: bool,
+    /// What it keeps beyond its share, as counted in the sum of all.
+    overrun_bytes: usize,
     spare: Vec<u8>,
     sending: bool,
     dirty: bool,
@@ -62,6 +67,7 @@ impl Peer {
             send: Vec::new(),
             stalled: false,
             pipeline_full: false,
+            overrun_bytes: 0,
             spare: Vec::new(),
             sending: false,
             dirty: false,
@@ -202,6 +208,8 @@ pub struct Peers {
     dirty: Vec<u32>,
     scan_at: usize,
     count: usize,
+    /// Sum over all peers that are in their places.
+    overrun_bytes: usize,
 }
 
 impl Peers {
@@ -212,6 +220,7 @@ impl Peers {
             dirty: Vec::with_capacity(count_max),
             scan_at: 0,
             count: 0,
+            overrun_bytes: 0,
         }
     }
 
@@ -232,12 +241,20 @@ impl Peers {
     /// [`Peers::put_back`].
     pub fn take(&mut self, id: ConnectionId) -> Option<Box<Peer>> {
         let place = self.places.get_mut(id.index())?;
-        if place.as_ref()?.id == id { place.take() } else { None }
+        let peer = place.take_if(|peer| peer.id == id)?;
+        self.overrun_bytes -= peer.overrun_bytes;
+        Some(peer)
     }
 
     /// The inverse of [`Peers::take`]; the connection is moved on at the end of the turn.
     pub fn put_back(&mut self, mut peer: Box<Peer>) {
         let index = peer.id.index();
+        if self.overrun_bytes + peer.http.overrun_bytes() > OVERRUN_BYTES_MAX {
+            log::warn!("a connection is closed: clients that do not read send more than fits");
+            peer.http.close();
+        }
+        peer.overrun_bytes = peer.http.overrun_bytes();
+        self.overrun_bytes += peer.overrun_bytes;
         if !peer.dirty {
             peer.dirty = true;
             self.dirty.push(u32::try_from(index).expect("a ring index"));

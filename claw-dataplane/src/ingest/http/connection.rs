@@ -18,13 +18,11 @@ const BODY_MS_BASE: u64 = 10_000;
 const BODY_BYTES_PER_MS_MIN: usize = 4;
 /// A buffer larger than this is given back once it is empty.
 const IDLE_BUFFER_BYTES_MAX: usize = 4 * 1024;
-/// Most bytes kept: a partial request, or what arrives after [`Flow::Pause`] until the receiver
-/// has stopped. The kernel hands a busy socket's bytes over in rounds of 32 buffers of 8 KiB, and
-/// two or three rounds pass before a receive that is to stop has stopped: a client that sends
-/// faster than it reads must not be cut off for that. More than this is a receiver that does not
-/// stop: our mistake, ended by closing.
-const BUFFERED_BYTES_MAX: usize = 1 << 20;
-const _: () = assert!(BUFFERED_BYTES_MAX > 2 * (HEAD_BYTES_MAX + 2 * BODY_BYTES_MAX));
+/// Bytes that any connection may keep: a partial request, and some that arrive after
+/// [`Flow::Pause`] until the receiver has stopped. What is kept beyond is overrun: the kernel may
+/// hand over all that a fast client has sent before a receive that is to stop has stopped, so it is
+/// no mistake of the client's, and whoever holds all connections bounds their sum.
+const BUFFERED_BYTES_MAX: usize = 2 * (HEAD_BYTES_MAX + 2 * BODY_BYTES_MAX);
 
 /// How long a connection is waited for, milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +163,11 @@ impl Connection {
     /// Whether nothing more is read; once all answers are sent, close the socket.
     pub const fn closed(&self) -> bool {
         matches!(self.phase, Phase::Closed)
+    }
+
+    /// Bytes kept beyond what any connection may keep.
+    pub const fn overrun_bytes(&self) -> usize {
+        self.buffer.len().saturating_sub(BUFFERED_BYTES_MAX)
     }
 
     /// Reads nothing more.
@@ -325,6 +328,7 @@ impl Connection {
     }
 
     fn refuse(&mut self, problem: &Problem, sink: &mut impl FnMut(Event<'_>) -> Flow) {
+        log::debug!("a connection is refused: {problem:?}, {} bytes kept", self.buffer.len());
         self.close();
         // Whatever the sink wants next: there is nothing more.
         let _: Flow = sink(Event::Refused(problem));
@@ -332,7 +336,7 @@ impl Connection {
 
     /// Keeps the deadline and the memory in order after events were given out.
     fn settle(&mut self, now_ms: UnixMs) {
-        if self.closed() || self.buffer.len() > BUFFERED_BYTES_MAX {
+        if self.closed() {
             self.close();
         } else if self.buffer.is_empty() {
             if self.buffer.capacity() > IDLE_BUFFER_BYTES_MAX {
