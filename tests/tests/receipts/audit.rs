@@ -15,10 +15,11 @@ use crate::shop::Shop;
 fn store() -> Store {
     let settings = [("store.shards", "1"), ("log.snapshot_interval_s", "1")];
     let mut shop = Shop::open(&settings);
-    let order = shop.order("s1");
-    shop.receipt(&order);
-    let other = shop.order("s2");
-    shop.receipt(&other);
+    // A receipt waits for a checkpoint that covers its order: three orders, three checkpoints.
+    for session in ["s1", "s2", "s3"] {
+        let order = shop.order(session);
+        shop.receipt(&order);
+    }
     let snapshots = shop.store.path().join("data/snapshots");
     while fs::read_dir(&snapshots).map_or(0, Iterator::count) == 0 {
         std::thread::yield_now();
