@@ -328,7 +328,6 @@ impl Connection {
     }
 
     fn refuse(&mut self, problem: &Problem, sink: &mut impl FnMut(Event<'_>) -> Flow) {
-        log::debug!("a connection is refused: {problem:?}, {} bytes kept", self.buffer.len());
         self.close();
         // Whatever the sink wants next: there is nothing more.
         let _: Flow = sink(Event::Refused(problem));
