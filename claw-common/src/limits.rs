@@ -56,6 +56,9 @@ pub const WIRE_IN_FLIGHT_MAX: usize = 1024;
 /// Positions one command of the wire protocol may ask to have been seen.
 pub const WIRE_AFTER_MAX: usize = SHARDS_MAX;
 
+/// Longest text of a payment (a gateway's token, name, secret or code), bytes.
+pub const PAYMENT_TEXT_BYTES_MAX: usize = 255;
+
 /// A signature's `created` may be this old, milliseconds.
 pub const SIGNATURE_AGE_MS_MAX: u64 = 300_000;
 /// A signature's `created` may be this far ahead of our clock, milliseconds.

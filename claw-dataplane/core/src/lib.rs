@@ -22,6 +22,7 @@ pub mod lines;
 pub mod log;
 pub mod merkle;
 pub mod outcome;
+pub mod payment;
 pub mod protocol;
 pub mod schema;
 pub mod shard;
