@@ -119,8 +119,11 @@ pub struct RecordHeader {
     pub auth_mode: U16,
     /// The shard of which this record saw more than its block, or [`SEEN_NOTHING_MORE`].
     pub seen_shard: U16,
-    /// Zero.
-    pub reserved: U32,
+    /// Whose members the extra fields are: a built-in event type of the State-Schema, as a number
+    /// the core gives it; 0 for none.
+    pub extra_type: U16,
+    /// Version of that type's declaration the extra fields were written with; 0 for none.
+    pub extra_version: U16,
     /// What it saw of that shard.
     pub seen_sequence: U64,
     /// Stamp given when the claim was accepted.
@@ -176,6 +179,7 @@ const _: () = {
     assert!(offset_of!(BlockHeader, crc32c) == 208);
     assert!(size_of::<RecordHeader>() == 128);
     assert!(offset_of!(RecordHeader, kind) == 12);
+    assert!(offset_of!(RecordHeader, extra_type) == 28);
     assert!(offset_of!(RecordHeader, seen_sequence) == 32);
     assert!(offset_of!(RecordHeader, command) == 64);
     assert!(offset_of!(RecordHeader, answer_bytes) == 96);

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use claw_common::id::{Position, ShardId};
 use claw_common::money::{Currency, Money};
 use claw_common::time::Hlc;
-use claw_core::command::{AuthMode, Command, CommandKey, ReplyTo, Request};
+use claw_core::command::{AuthMode, Command, CommandKey, ExtraType, ReplyTo, Request};
 use claw_core::effect::{Effect, Effects};
 use claw_core::log::{BlockDraft, Opening};
 use claw_core::schema::{CompiledSchema, SchemaFile};
@@ -108,6 +108,7 @@ impl Node {
             accepted: Hlc(0),
             entropy: u64::from_le_bytes(identity.key[..8].try_into().unwrap()),
             extra: &[],
+            extra_type: ExtraType::default(),
             evidence: &[],
         };
         self.effects.clear();

@@ -13,7 +13,7 @@ use claw_common::id::{Position, ShardId};
 use claw_common::money::{Currency, Money};
 use claw_common::time::Hlc;
 use claw_common::wire::{MODE_SESSION, MODE_SIGNED, WelcomeHeader};
-use claw_core::command::{AuthMode, Command, CommandKey, ReplyTo, Request};
+use claw_core::command::{AuthMode, Command, CommandKey, ExtraType, ReplyTo, Request};
 use claw_core::effect::{Effect, Effects};
 use claw_core::log::{BlockDraft, Opening as BlockOpening};
 use claw_core::protocol::{CommandView, read_frame};
@@ -112,6 +112,7 @@ impl Server {
             accepted: Hlc(0),
             entropy: u64::from_le_bytes(identity.key[..8].try_into().unwrap()),
             extra: &[],
+            extra_type: ExtraType::default(),
             evidence: &[],
         };
         self.effects.clear();

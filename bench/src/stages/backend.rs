@@ -11,7 +11,7 @@ use claw_common::limits::BLOCK_BYTES_MAX;
 use claw_common::money::{Currency, Money};
 use claw_common::time::{Hlc, UnixMs};
 use claw_core::codec::Encode;
-use claw_core::command::{AuthMode, Command, CommandKey, ReplyTo, Request};
+use claw_core::command::{AuthMode, Command, CommandKey, ExtraType, ReplyTo, Request};
 use claw_core::effect::{Effect, Effects};
 use claw_core::journal::{Draft, Journal};
 use claw_core::log::{BlockDraft, Opening, SealInputs};
@@ -84,6 +84,7 @@ impl Backend {
             accepted: Hlc(self.now_ms << 16),
             entropy: u64::from_le_bytes(entropy),
             extra: &[],
+            extra_type: ExtraType::default(),
             evidence: &[],
         };
         self.step(|shard, now_ms, journal, effects| {

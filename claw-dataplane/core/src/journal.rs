@@ -6,7 +6,7 @@
 use claw_common::time::{Hlc, UnixMs};
 
 use crate::codec::Encode;
-use crate::command::{AuthMode, CommandKey};
+use crate::command::{AuthMode, CommandKey, ExtraType};
 
 /// What a record says beside its event.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,8 @@ pub struct Draft<'a> {
     pub seen: Option<(u16, u64)>,
     /// Extra fields, canonical JSON.
     pub extra: &'a [u8],
+    /// As what they were written.
+    pub extra_type: ExtraType,
     /// The encoded answer to remember; empty for none. At most one record of a command has one.
     pub answer: &'a [u8],
     /// Signature and its base; empty for none.

@@ -4,7 +4,7 @@
 
 use claw_common::time::{Hlc, UnixMs};
 use claw_core::codec::Encode;
-use claw_core::command::{AuthMode, Command, CommandKey, ReplyTo, Request};
+use claw_core::command::{AuthMode, Command, CommandKey, ExtraType, ReplyTo, Request};
 use claw_core::effect::{Effect, Effects};
 use claw_core::journal::{Draft, Journal};
 use claw_core::shard::Shard;
@@ -33,6 +33,7 @@ pub(crate) fn ask(shard: &mut Shard, command: Command<'_>, now_ms: UnixMs) -> Ve
         accepted: Hlc::from_unix_ms(now_ms),
         entropy: 0,
         extra: b"",
+        extra_type: ExtraType::default(),
         evidence: b"",
     };
     let mut effects = Effects::default();

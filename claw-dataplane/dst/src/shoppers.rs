@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use claw_common::checksum::blake3;
 use claw_common::time::Hlc;
 use claw_core::codec::{Encode, Writer};
-use claw_core::command::{AuthMode, CommandKey, ReplyTo, Request};
+use claw_core::command::{AuthMode, CommandKey, ExtraType, ReplyTo, Request};
 use claw_core::outcome::{Outcome, Refusal};
 
 use crate::invariants::answers::{check_repeated, momentary};
@@ -217,6 +217,7 @@ impl Shoppers {
             accepted: Hlc::from_unix_ms(scene.clock_ms()),
             entropy: self.random.number(),
             extra: parcel.extra,
+            extra_type: ExtraType::default(),
             evidence: b"",
         };
         let mut bytes = vec![0; request.encoded_bytes_max()];

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use claw_common::id::ShardId;
 use claw_common::money::{Currency, Money};
 use claw_common::time::Hlc;
-use claw_core::command::{AuthMode, Command, CommandKey, ReplyTo, Request};
+use claw_core::command::{AuthMode, Command, CommandKey, ExtraType, ReplyTo, Request};
 use claw_core::effect::Effects;
 use claw_core::lines::LinesBuffer;
 use claw_core::log::{BlockDraft, Opening};
@@ -137,6 +137,7 @@ impl Bench {
             accepted: Hlc(0),
             entropy: number,
             extra: &[],
+            extra_type: ExtraType::default(),
             evidence: &[],
         };
         let now_ms = NOW_MS + number;

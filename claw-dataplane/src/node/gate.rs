@@ -75,6 +75,8 @@ impl Gate {
         subject_keys: Arc<SubjectKeys>,
     ) -> Self {
         let description = Description::of(&schema, config.store.shards);
+        let renderer = Renderer::new(config.http.cors_origins.clone(), description)
+            .read_with(Arc::clone(&schema));
         Self {
             keyring: None,
             verifier: Verifier::new(&config.store.name),
@@ -89,7 +91,7 @@ impl Gate {
             },
             metrics_served: config.node.metrics,
             limits: Limits::new(&rates(config)),
-            renderer: Renderer::new(config.http.cors_origins.clone(), description),
+            renderer,
             metrics: IngestMetrics::default(),
         }
     }

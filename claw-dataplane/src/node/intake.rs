@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use claw_common::id::ShardId;
-use claw_core::command::{AuthMode, Command, CommandKey, ReplyTo, Request};
+use claw_core::command::{AuthMode, Command, CommandKey, ExtraType, ReplyTo, Request};
 use claw_core::shard::Shard;
 use rand::RngCore as _;
 
@@ -282,6 +282,7 @@ impl Core {
             accepted: self.next_stamp(),
             entropy: self.entropy.next_u64(),
             extra: routed.extra,
+            extra_type: routed.extra_type,
             evidence: sender.evidence,
         };
         match routed.target {
@@ -301,6 +302,7 @@ impl Core {
                 request.command = Command::ReadProduct { sku };
                 request.identity = CommandKey::default();
                 request.extra = &[];
+                request.extra_type = ExtraType::default();
                 request.evidence = &[];
                 self.send_request(price_at, &request, key)
             }

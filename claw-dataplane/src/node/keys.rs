@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use claw_common::checksum::blake3;
 use claw_common::id::ShardId;
-use claw_core::command::{AuthMode, Command, CommandKey, Request};
+use claw_core::command::{AuthMode, Command, CommandKey, ExtraType, Request};
 use rand::RngCore as _;
 
 use crate::config::key_registry::{KeyEntry, KeyMaterial, KeyRegistry, REGISTRY_FILE, Role};
@@ -151,6 +151,7 @@ impl Core {
             accepted: self.next_stamp(),
             entropy: self.entropy.next_u64(),
             extra: &[],
+            extra_type: ExtraType::default(),
             evidence: &[],
         };
         self.send_request(KEY_SHARD, &request, key).expect("shard 0 is on this core");

@@ -5,7 +5,7 @@ use std::fs;
 use claw_tests::{Node, Store, program};
 use serde_json::{Value, json};
 
-use crate::command_line::log_records;
+use crate::command_line::{claw, log_records, records_of};
 use crate::world::{World, done, eur, fresh_store, hold_body, items, refused, refused_at};
 
 const OWN: &str = r#"
@@ -131,6 +131,66 @@ fn later_version_reads_what_earlier_ones_wrote() {
         .map(|r| r["schema_version"].clone())
         .collect();
     assert!(versions.contains(&json!(3)) && versions.contains(&json!(4)), "{versions:?}");
+}
+
+/// The members of `OWN`, two of them under other names and one that is new.
+fn renamed() -> String {
+    OWN.replace("version = 3", "version = 4")
+        .replace(
+            "[events.product-put.attributes]\ncolor = ",
+            "[events.product-put]\nversion = 2\nupcasters = [{ from = 1, to = 2, steps = [\n  \
+             { rename = \"attributes.color\", to = \"attributes.colour\" },\n  \
+             { add = \"attributes.fit\", default = \"slim\" },\n] }]\n\n\
+             [events.product-put.attributes]\nfit = { type = \"text\" }\ncolour = ",
+        )
+        .replace(
+            "[events.hold-granted.extra]\nchannel = ",
+            "[events.hold-granted]\nversion = 2\nupcasters = [{ from = 1, to = 2, steps = [\n  \
+             { rename = \"channel\", to = \"via\" },\n] }]\n\n\
+             [events.hold-granted.extra]\nvia = ",
+        )
+}
+
+#[test]
+fn built_in_events_of_older_versions_are_read_as_todays() {
+    let mut world = World::start_on(store_with(OWN), &[]);
+    let old = product(&json!({"color": "red", "weight_g": 5}));
+    done(&world.source.put("/v1/products/clog", &old), 201);
+    done(&world.source.post("/v1/products/clog/stock", &json!({"delta": 9, "reason": "x"})), 200);
+    let holding = held(&json!({"channel": "web", "ttl_ms": 60_000}));
+    done(&world.storefront.post("/v1/holds", &holding), 201);
+    assert!(world.node.terminate().success());
+    let World { store, .. } = world;
+    write_schema(&store, &renamed());
+    let today = json!({"colour": "red", "fit": "slim", "weight_g": 5});
+    let mut world = World::start_on(store, &[]);
+    let shown = done(&world.storefront.get("/v1/products/clog"), 200);
+    assert_eq!(shown["attributes"], today);
+    let blue = json!({"colour": "blue"});
+    done(&world.source.put("/v1/products/boot", &product(&blue)), 201);
+    let list = done(&world.operator.get("/v1/products"), 200);
+    let listed: Vec<&Value> =
+        list["products"].as_array().expect("a list").iter().map(|p| &p["attributes"]).collect();
+    assert_eq!(listed, [&blue, &today], "what is written today is shown as it is");
+    let price = json!({"price": eur(120)});
+    done(&world.source.post("/v1/products/clog/price", &price), 200);
+    assert!(world.node.terminate().success());
+    let records = log_records(&world.store);
+    let of = |kind: &str| -> Vec<&Value> { records.iter().filter(|r| r["kind"] == kind).collect() };
+    let puts = of("product-put");
+    assert_eq!(puts[0]["fields"]["attributes"], today);
+    assert_eq!((&puts[0]["extra_version"], &puts[1]["extra_version"]), (&json!(1), &json!(2)));
+    assert_eq!(of("hold-granted")[0]["extra"], json!({"via": "web"}));
+    let written = records_of(&claw(&world.store, &["log", "show", "--json", "--as-written"]));
+    let kept: Vec<&Value> = written.iter().filter(|r| !r["extra"].is_null()).collect();
+    assert_eq!(kept[0]["extra"], json!({"channel": "web"}), "the log itself is as it was");
+    // Today's state is made of both versions, whichever way it comes back.
+    let World { store, .. } = world;
+    let mut world = World::start_on(store, &[]);
+    let again = done(&world.storefront.get("/v1/products/clog"), 200);
+    assert_eq!(again["attributes"], today);
+    assert!(world.node.terminate().success());
+    assert_eq!(claw(&world.store, &["log", "verify"]).status.code(), Some(0));
 }
 
 #[test]

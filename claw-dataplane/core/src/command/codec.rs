@@ -6,7 +6,8 @@ use claw_common::money::Money;
 use claw_common::time::Hlc;
 
 use super::{
-    AuthMode, Basket, Command, CommandKey, CouponTerms, CouponValue, OrderStep, ReplyTo, Request,
+    AuthMode, Basket, Command, CommandKey, CouponTerms, CouponValue, ExtraType, OrderStep, ReplyTo,
+    Request,
 };
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::lines::Lines;
@@ -50,6 +51,8 @@ impl Encode for Request<'_> {
         writer.u64(self.accepted.0);
         writer.u64(self.entropy);
         writer.large(self.extra);
+        writer.u16(self.extra_type.code);
+        writer.u16(self.extra_type.version);
         writer.large(self.evidence);
     }
 }
@@ -66,6 +69,7 @@ impl<'a> Decode<'a> for Request<'a> {
             accepted: Hlc(reader.u64()?),
             entropy: reader.u64()?,
             extra: reader.large()?,
+            extra_type: ExtraType { code: reader.u16()?, version: reader.u16()? },
             evidence: reader.large()?,
         })
     }

@@ -45,6 +45,16 @@ pub enum AuthMode {
     Session = 4,
 }
 
+/// As what the store's own members of a command (and a product's attributes) were checked and
+/// written, so that a later schema knows how to read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ExtraType {
+    /// The built-in event type whose declaration they follow, see `BuiltIn::code`; 0 for none.
+    pub code: u16,
+    /// The version of its declaration; 0 for none.
+    pub version: u16,
+}
+
 /// A command with everything the decision needs besides the state.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -64,6 +74,8 @@ pub struct Request<'a> {
     pub entropy: u64,
     /// The store's own extra fields as canonical JSON; empty for none.
     pub extra: &'a [u8],
+    /// As what they, and a product's attributes, were written.
+    pub extra_type: ExtraType,
     /// For ed25519 the signature and its base; else empty.
     pub evidence: &'a [u8],
 }

@@ -42,6 +42,8 @@ pub struct Product {
     pub name: Box<str>,
     /// Canonical JSON object, or empty.
     pub attributes: Box<str>,
+    /// The version of the declaration they were written with, so that they are read as today's.
+    pub attributes_version: u16,
     /// The latest prices, oldest first; the last is `price`.
     pub price_history: ArrayVec<PricePoint, PRICE_HISTORY_MAX>,
 }
@@ -55,11 +57,21 @@ impl Product {
             name: &self.name,
             price: self.price,
             attributes: "",
+            attributes_version: 0,
             received: self.stock.received(),
             removed: self.stock.removed(),
             held: self.stock.held(),
             sold: self.stock.used(),
             version: self.version,
+        }
+    }
+
+    /// The product as it is now.
+    pub fn view_whole(&self) -> ProductView<'_> {
+        ProductView {
+            attributes: &self.attributes,
+            attributes_version: self.attributes_version,
+            ..self.view(false)
         }
     }
 
@@ -142,12 +154,13 @@ impl Products {
         description: Description<'_>,
         now_ms: UnixMs,
     ) -> Result<(), ApplyError> {
-        let Description { sku, name, price, attributes } = description;
+        let Description { sku, name, price, attributes, attributes_version } = description;
         assert!(name.len() <= NAME_BYTES_MAX, "checked by ingest");
         if let Some(place) = self.slab.find(sku.as_bytes()) {
             let product = &mut self.slab[place];
             product.name = name.into();
             product.attributes = attributes.into();
+            product.attributes_version = attributes_version;
             product.version += 1;
             product.set_price(price, now_ms);
             return Ok(());
@@ -160,6 +173,7 @@ impl Products {
             version: 1,
             name: name.into(),
             attributes: attributes.into(),
+            attributes_version,
             price_history: ArrayVec::new(),
         };
         product.set_price(price, now_ms);
@@ -215,6 +229,7 @@ pub(crate) struct Description<'a> {
     pub(crate) name: &'a str,
     pub(crate) price: Money,
     pub(crate) attributes: &'a str,
+    pub(crate) attributes_version: u16,
 }
 
 impl Encode for Product {
@@ -224,6 +239,7 @@ impl Encode for Product {
         w.u64(self.version);
         w.text(&self.name);
         w.large(self.attributes.as_bytes());
+        w.u16(self.attributes_version);
         w.u16(u16::try_from(self.price_history.len()).expect("bounded"));
         for point in &self.price_history {
             w.u64(point.since_ms);
@@ -236,6 +252,7 @@ fn read(r: &mut Reader<'_>) -> Result<Product, CodecError> {
     let sku = Sku::copy(r.text()?).ok_or_else(|| r.invalid("sku"))?;
     let (stock, version) = (Counter::read(r)?, r.u64()?);
     let (name, attributes) = (r.text()?.into(), large_text(r)?.into());
+    let attributes_version = r.u16()?;
     let mut price_history = ArrayVec::new();
     for _ in 0..r.u16()? {
         let point = PricePoint { since_ms: r.u64()?, price: Money::decode(r)? };
@@ -245,5 +262,5 @@ fn read(r: &mut Reader<'_>) -> Result<Product, CodecError> {
     }
     let price = price_history.last().map(|last: &PricePoint| last.price);
     let price = price.ok_or_else(|| r.invalid("price"))?;
-    Ok(Product { sku, price, stock, version, name, attributes, price_history })
+    Ok(Product { sku, price, stock, version, name, attributes, attributes_version, price_history })
 }

@@ -280,6 +280,8 @@ fn record_header(draft: &Draft<'_>, sizes: &Sizes, schema_version: u32) -> Recor
     header.kind = draft.kind.into();
     header.event_version = draft.event_version.into();
     header.schema_version = schema_version.into();
+    header.extra_type = draft.extra_type.code.into();
+    header.extra_version = draft.extra_type.version.into();
     header.key = draft.key.into();
     header.auth_mode = (draft.auth_mode as u16).into();
     header.seen_shard = seen_shard.into();

@@ -125,6 +125,7 @@ impl Encode for ProductView<'_> {
         writer.text(self.name);
         self.price.encode(writer);
         writer.large(self.attributes.as_bytes());
+        writer.u16(self.attributes_version);
         for number in [self.received, self.removed, self.held, self.sold, self.version] {
             writer.u64(number);
         }
@@ -139,6 +140,7 @@ impl<'a> Decode<'a> for ProductView<'a> {
             name: r.text()?,
             price: Money::decode(r)?,
             attributes: large_text(r)?,
+            attributes_version: r.u16()?,
             received: r.u64()?,
             removed: r.u64()?,
             held: r.u64()?,

@@ -78,6 +78,8 @@ pub struct ProductView<'a> {
     pub price: Money,
     /// Canonical JSON object, or empty. Empty in remembered answers.
     pub attributes: &'a str,
+    /// The version of their declaration they were written with; 0 where they are not shown.
+    pub attributes_version: u16,
     /// Units ever received.
     pub received: u64,
     /// Units ever removed other than by sale.

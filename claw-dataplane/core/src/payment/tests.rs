@@ -20,7 +20,7 @@ fn longest() -> String {
     "x".repeat(PAYMENT_TEXT_BYTES_MAX)
 }
 
-fn ask<'a>(step: PaymentStep, token: &'a str) -> Ask<'a> {
+fn ask(step: PaymentStep, token: &str) -> Ask<'_> {
     Ask {
         order: Id([7; 16]),
         shard: ShardId(3),

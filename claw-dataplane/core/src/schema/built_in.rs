@@ -6,6 +6,8 @@
 use claw_common::money::Money;
 use serde_json::Value;
 
+use crate::command::Command;
+
 /// The event types every store has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BuiltIn {
@@ -50,7 +52,7 @@ pub enum BuiltIn {
 }
 
 impl BuiltIn {
-    /// All of them, in the order of their declaration.
+    /// All of them. New ones go to the end: [`BuiltIn::code`] is in the log.
     pub const ALL: [Self; 19] = [
         Self::ProductPut,
         Self::StockMoved,
@@ -130,6 +132,33 @@ impl BuiltIn {
                 | Self::HoldExtended
                 | Self::OrderStarted
         )
+    }
+
+    /// Its number in records; 0 is none. Numbers are never used again for another type.
+    pub fn code(self) -> u16 {
+        u16::try_from(self.index() + 1).expect("a handful")
+    }
+
+    /// The type with this number.
+    pub fn from_code(code: u16) -> Option<Self> {
+        let index = usize::from(code).checked_sub(1)?;
+        Self::ALL.get(index).copied()
+    }
+
+    /// The type whose extra members a command's request may have.
+    pub const fn asked_by(command: &Command<'_>) -> Option<Self> {
+        Some(match command {
+            Command::PutProduct { .. } => Self::ProductPut,
+            Command::MoveStock { .. } => Self::StockMoved,
+            Command::ChangePrice { .. } => Self::PriceChanged,
+            Command::PutCoupon { .. } => Self::CouponPut,
+            Command::CreateCart { .. } => Self::CartCreated,
+            Command::SetCartItem { .. } => Self::CartChanged,
+            Command::CreateHold { .. } => Self::HoldGranted,
+            Command::ExtendHold { .. } => Self::HoldExtended,
+            Command::Checkout { .. } => Self::OrderStarted,
+            _ => return None,
+        })
     }
 
     /// Its place in [`BuiltIn::ALL`].

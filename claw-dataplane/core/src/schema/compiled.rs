@@ -1,5 +1,7 @@
 //! The schema as the shell uses it: look-ups by number and binary search, nothing parsed again.
 
+use std::borrow::Cow;
+
 use claw_common::checksum::Digest;
 use serde_json::{Map, Value};
 
@@ -10,6 +12,8 @@ use super::diagnostic::{Diagnostic, SchemaFile};
 use super::event_type::{EventType, within_extra_bytes};
 use super::field::{Field, Fields, Presence};
 use super::suggest::closest;
+use super::upcast::UpcastError;
+use crate::command::{Command, ExtraType};
 
 /// What one built-in type asks of its events.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +56,35 @@ impl CompiledSchema {
     /// The version that extras of `event` are written with.
     pub fn event_version(&self, event: BuiltIn) -> u16 {
         self.rules(event).extra.version
+    }
+
+    /// As what a command's extra members, and a product's attributes, are written today.
+    pub fn extra_type_of(&self, command: &Command<'_>) -> ExtraType {
+        BuiltIn::asked_by(command).map_or_else(ExtraType::default, |event| ExtraType {
+            code: event.code(),
+            version: self.event_version(event),
+        })
+    }
+
+    /// A product's attributes (canonical JSON) that were written as `version`, as today's
+    /// declaration reads them. Version 0, nobody's, is handed back as it is.
+    pub fn attributes_today<'a>(
+        &self,
+        version: u16,
+        attributes: &'a str,
+    ) -> Result<Cow<'a, str>, UpcastError> {
+        let extra = &self.rules(BuiltIn::ProductPut).extra;
+        if version == 0 || version == extra.version {
+            return Ok(Cow::Borrowed(attributes));
+        }
+        let written = if attributes.is_empty() { "{}" } else { attributes };
+        let written = serde_json::from_str(written);
+        let written = written.map_err(|_bad| UpcastError::Mismatch("attributes".to_owned()))?;
+        let around = Map::from_iter([("attributes".to_owned(), written)]);
+        let mut members = extra.upcast(version, around)?;
+        let today = members.remove("attributes").unwrap_or_else(|| Value::Object(Map::new()));
+        let empty = today.as_object().is_some_and(Map::is_empty);
+        Ok(if empty { Cow::Borrowed("") } else { Cow::Owned(today.to_string()) })
     }
 
     /// Checks a built-in member against its bounds. `member` is its dotted path

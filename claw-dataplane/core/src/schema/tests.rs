@@ -1,10 +1,13 @@
 //! Tables: what a schema accepts, what it refuses and where it points.
 
+use std::borrow::Cow;
+
 use claw_common::limits;
 use claw_common::money::{Currency, Money};
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::command::{Command, ExtraType};
 
 fn file(name: &str, text: &str) -> SchemaFile {
     SchemaFile { name: name.to_owned(), text: text.to_owned() }
@@ -255,6 +258,36 @@ fn older_versions_are_read_as_todays() {
     assert_eq!(Value::Object(new), json!({"attributes": {"brand": "M"}}));
     assert_eq!(schema.event_version(BuiltIn::ProductPut), 2);
     assert_eq!(schema.event_version(BuiltIn::HoldGranted), 1);
+}
+
+#[test]
+fn attributes_of_an_older_version_are_read_as_todays_and_others_are_untouched() {
+    let schema = compile(STORE);
+    let read = |version, text| schema.attributes_today(version, text).map(Cow::into_owned);
+    assert_eq!(read(1, "{\"maker\":\"M\"}"), Ok("{\"brand\":\"M\"}".to_owned()));
+    assert_eq!(read(1, ""), Ok(String::new()));
+    for version in [0, 2] {
+        let text = "{\"maker\":\"M\"}";
+        let same = schema.attributes_today(version, text);
+        assert!(matches!(same, Ok(Cow::Borrowed(same)) if same == text));
+    }
+    assert_eq!(read(3, "{}"), Err(UpcastError::NoPath { from: 3, to: 2 }));
+}
+
+#[test]
+fn numbers_of_types_and_commands_lead_to_the_declared_type() {
+    for event in BuiltIn::ALL {
+        assert_eq!(BuiltIn::from_code(event.code()), Some(event));
+    }
+    assert_eq!(BuiltIn::from_code(0), None);
+    assert_eq!(BuiltIn::from_code(20), None);
+    let schema = compile(STORE);
+    let price = Money { amount: 1, currency: Currency::parse("EUR").unwrap() };
+    let put =
+        Command::PutProduct { sku: "a", name: "n", price, attributes: "", version_expected: None };
+    assert_eq!(schema.extra_type_of(&put), ExtraType { code: 1, version: 2 });
+    let read = Command::ReadProduct { sku: "a" };
+    assert_eq!(schema.extra_type_of(&read), ExtraType::default());
 }
 
 #[test]

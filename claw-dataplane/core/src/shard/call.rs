@@ -7,12 +7,12 @@ use claw_common::time::{Hlc, UnixMs};
 
 use super::Shard;
 use super::answer::Show;
-use super::event::Event;
+use super::event::{Event, EventKind};
 use super::message::{Body, MESSAGE_BYTES_MAX, Message};
 use super::notice::{NOTICE_BYTES_MAX, Notice};
 use super::state::Facts;
 use crate::codec::Encode;
-use crate::command::{AuthMode, CommandKey, ReplyTo, Request};
+use crate::command::{AuthMode, CommandKey, ExtraType, ReplyTo, Request};
 use crate::effect::{Effect, Effects};
 use crate::journal::{Draft, Journal};
 use crate::outcome::Outcome;
@@ -38,6 +38,7 @@ pub(crate) struct Claim<'c> {
     accepted: Hlc,
     /// Only in the first record.
     extra: &'c [u8],
+    pub(crate) extra_type: ExtraType,
     evidence: &'c [u8],
 }
 
@@ -49,6 +50,7 @@ impl<'c> Claim<'c> {
             auth_mode: request.auth_mode,
             accepted,
             extra: request.extra,
+            extra_type: request.extra_type,
             evidence: request.evidence,
         }
     }
@@ -159,6 +161,11 @@ fn draft<'c>(call: &Call<'c>, event: &Event<'_>, decided: Hlc) -> Draft<'c> {
         identity: claim.identity,
         seen: call.seen.map(|(shard, position)| (shard.0, position)),
         extra: claim.extra,
+        extra_type: if claim.extra.is_empty() && kind != EventKind::ProductPut {
+            ExtraType::default()
+        } else {
+            claim.extra_type
+        },
         answer: &[],
         evidence: claim.evidence,
     }

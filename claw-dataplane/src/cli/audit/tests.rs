@@ -37,7 +37,10 @@ impl Ledger {
         for shard in [0, 1] {
             let sku = &sku(shard);
             let price = crate::cli::log::tests::euros(100);
-            ledger.take(shard, &Event::ProductPut { sku, name: "n", price, attributes: "" });
+            ledger.take(
+                shard,
+                &Event::ProductPut { sku, name: "n", price, attributes: "", attributes_version: 1 },
+            );
             ledger.take(shard, &Event::StockMoved { sku, delta: 5, reason: "" });
         }
         ledger
@@ -177,7 +180,7 @@ fn audit_of_a_store_prints_oversold() {
     let mut lines = LinesBuffer::default();
     lines.add(sku, 3, 100).unwrap();
     let price = crate::cli::log::tests::euros(100);
-    let put = Event::ProductPut { sku, name: "n", price, attributes: "" };
+    let put = Event::ProductPut { sku, name: "n", price, attributes: "", attributes_version: 1 };
     let moved = Event::StockMoved { sku, delta: 5, reason: "" };
     let held = granted(id(1), &mut lines);
     for event in [put, moved, held] {

@@ -10,6 +10,7 @@
 //! An event that this program cannot decode is shown by its size, never left out.
 
 use claw_common::time::Hlc;
+use claw_core::command::ExtraType;
 use claw_core::log::{BlockView, RecordView};
 use claw_core::shard::event::{Event, EventKind, FieldValue};
 use serde_json::{Value, json};
@@ -32,14 +33,15 @@ fn text(form: &Form, block: &BlockView<'_>, record: &RecordView<'_>) -> String {
     let at = time(header.now_ms.get());
     let kind = kind_name(header.kind.get());
     let mut words = vec![format!("{}:{} {at} {kind}", record.shard, record.sequence)];
-    match fields(form, record) {
+    let (fields, extra) = shown(form, record);
+    match fields {
         Ok(fields) => {
             words.extend(fields.iter().map(|(name, value)| format!("{name}={}", plain(value))));
         }
         Err(error) => words.push(format!("({} bytes: {error})", record.event.len())),
     }
-    if !record.extra.is_empty() {
-        words.push(format!("extra={}", extra(form, record)));
+    if let Some(extra) = extra {
+        words.push(format!("extra={extra}"));
     }
     if header.key.get() != 0 {
         words.push(format!("key={}/{}", header.key.get(), auth_name(header.auth_mode.get())));
@@ -70,15 +72,19 @@ pub(in crate::cli) fn object(form: &Form, block: &BlockView<'_>, record: &Record
         "answer_bytes": record.answer.len(),
         "evidence_bytes": record.evidence.len(),
     });
-    match fields(form, record) {
+    if header.extra_version.get() != 0 {
+        object["extra_version"] = header.extra_version.get().into();
+    }
+    let (fields, extra) = shown(form, record);
+    match fields {
         Ok(fields) => {
             let named = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
             object["fields"] = Value::Object(named.collect());
         }
         Err(error) => object["undecodable"] = error.into(),
     }
-    if !record.extra.is_empty() {
-        object["extra"] = extra(form, record);
+    if let Some(extra) = extra {
+        object["extra"] = extra;
     }
     if form.vectors {
         object["vector"] = vector(block, record);
@@ -86,16 +92,55 @@ pub(in crate::cli) fn object(form: &Form, block: &BlockView<'_>, record: &Record
     object
 }
 
-/// The event's fields in the order of its payload, as they were written.
-pub(in crate::cli) fn fields_as_written(
+type Fields = Vec<(&'static str, Value)>;
+
+/// The event's fields and its extra members, both as today's schema reads them.
+fn shown(form: &Form, record: &RecordView<'_>) -> (Result<Fields, String>, Option<Value>) {
+    let mut fields = fields(form, record);
+    let mut extra = (!record.extra.is_empty()).then(|| extra(form, record));
+    if let Ok(fields) = &mut fields {
+        read_extra_as_today(form, record, (fields, &mut extra));
+    }
+    (fields, extra)
+}
+
+/// Brings extra members, and a product's attributes, to today's shape.
+fn read_extra_as_today(
+    form: &Form,
     record: &RecordView<'_>,
-) -> Result<Vec<(&'static str, Value)>, String> {
+    (fields, extra): (&mut Fields, &mut Option<Value>),
+) {
+    let (code, version) = (record.header.extra_type.get(), record.header.extra_version.get());
+    let put = record.header.kind.get() == EventKind::ProductPut as u16;
+    if extra.is_none() && !put {
+        return;
+    }
+    let mut members = extra.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+    if put {
+        let attributes = fields.iter().find(|(name, _)| *name == "attributes");
+        let attributes = attributes.map_or_else(|| json!({}), |(_, value)| value.clone());
+        members.insert("attributes".to_owned(), attributes);
+    }
+    match form.today.read_extra(ExtraType { code, version }, members) {
+        Reading::Written => {}
+        Reading::Today { mut members, .. } => {
+            fields.retain(|(name, _)| *name != "attributes");
+            let attributes = members.remove("attributes").filter(|value| *value != json!({}));
+            fields.extend(attributes.map(|attributes| ("attributes", attributes)));
+            *extra = (!members.is_empty()).then_some(Value::Object(members));
+        }
+        Reading::Unreadable(why) => fields.push(("as_written", why.into())),
+    }
+}
+
+/// The event's fields in the order of its payload, as they were written.
+pub(in crate::cli) fn fields_as_written(record: &RecordView<'_>) -> Result<Fields, String> {
     fields(&Form::default(), record)
 }
 
 /// The event's fields in the order of its payload; one of the store's own as today's schema reads
 /// it.
-fn fields(form: &Form, record: &RecordView<'_>) -> Result<Vec<(&'static str, Value)>, String> {
+fn fields(form: &Form, record: &RecordView<'_>) -> Result<Fields, String> {
     let header = record.header;
     let event = Event::decode(header.kind.get(), header.event_version.get(), record.event);
     let event = event.map_err(|error| error.to_string())?;
@@ -125,11 +170,7 @@ fn extra(form: &Form, record: &RecordView<'_>) -> Value {
     }
 }
 
-fn read_as_today(
-    form: &Form,
-    (name, written): (&str, u16),
-    fields: &mut Vec<(&'static str, Value)>,
-) {
+fn read_as_today(form: &Form, (name, written): (&str, u16), fields: &mut Fields) {
     let members = fields.iter().find(|(name, _)| *name == "members");
     let members = members.map_or(Value::Null, |(_, members)| members.clone());
     match form.today.read(name, written, &members) {

@@ -30,6 +30,7 @@ fn sample() -> Store {
         name: "Tee, one",
         price: euros(1999),
         attributes: "{\"size\":\"M\"}",
+        attributes_version: 1,
     };
     let granted = Event::HoldGranted {
         hold: Id::version_7(1_700_000_000_000, 42, ShardId(0)),

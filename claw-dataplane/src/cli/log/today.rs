@@ -1,4 +1,5 @@
-//! Events of the store's own as its State-Schema of today reads them.
+//! What the store declared (events of its own, extra members and attributes of built-in ones) as
+//! its State-Schema of today reads it.
 //!
 //! The log keeps what was written, with the version it was written with; upcasters run here, when
 //! it is read. What today's schema cannot read (a type it no longer declares, a version it has no
@@ -7,7 +8,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use claw_core::schema::CompiledSchema;
+use claw_core::command::ExtraType;
+use claw_core::schema::{BuiltIn, CompiledSchema};
 use serde_json::{Map, Value};
 
 use crate::cli::output;
@@ -55,6 +57,18 @@ impl Today {
         let members = members.as_object().cloned().unwrap_or_default();
         match declared.upcast(version, members) {
             Ok(members) => Reading::Today { version: declared.version, members },
+            Err(error) => Reading::Unreadable(error.to_string()),
+        }
+    }
+
+    /// Reads what a built-in event has of the store's own: its extra members, and for a product its
+    /// `attributes` among them. `written` says as what they were written.
+    pub(super) fn read_extra(&self, written: ExtraType, members: Map<String, Value>) -> Reading {
+        let Some(schema) = &self.0 else { return Reading::Written };
+        // Code 0: a record of a node that did not say yet.
+        let Some(event) = BuiltIn::from_code(written.code) else { return Reading::Written };
+        match schema.extra_type(event).upcast(written.version, members) {
+            Ok(members) => Reading::Today { version: schema.event_version(event), members },
             Err(error) => Reading::Unreadable(error.to_string()),
         }
     }

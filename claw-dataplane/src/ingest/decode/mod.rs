@@ -21,7 +21,7 @@ mod tests;
 pub use catalogue::PERCENT_MAX;
 use claw_common::id::{Id, Position, Session, ShardId, shard_of_key};
 use claw_common::time::UnixMs;
-use claw_core::command::{Command, CommandKey, OrderStep};
+use claw_core::command::{Command, CommandKey, ExtraType, OrderStep};
 use claw_core::lines::LinesBuffer;
 use claw_core::schema::CompiledSchema;
 pub use tickets::{TicketWish, decode_ticket};
@@ -96,6 +96,8 @@ pub struct Routed<'a> {
     pub identity: CommandKey,
     /// The store's own members as canonical JSON.
     pub extra: &'a [u8],
+    /// As what they, and a product's attributes, are written.
+    pub extra_type: ExtraType,
     /// The answer must be at least this new, else 503 `behind`.
     pub after: &'a [Position],
 }
@@ -122,7 +124,8 @@ pub fn decode<R>(
     }
     let then = |decoded: Decoded<'_>| {
         let Decoded { target, command, extra } = decoded;
-        then(&Routed { target, command, identity, extra, after })
+        let extra_type = input.schema.extra_type_of(&command);
+        then(&Routed { target, command, identity, extra, extra_type, after })
     };
     match input.matched.route {
         Route::ProductPut => catalogue::put_product(input, then),

@@ -3,6 +3,8 @@
 //! Each shard answered with at most `limit` products beyond the same SKU, so the first `limit` of
 //! all pages together are the first of the store. The cursor is the last SKU shown.
 
+use std::borrow::Cow;
+
 use claw_core::codec::{CodecError, Decode as _, Reader};
 use claw_core::outcome::{Outcome, ProductView};
 
@@ -41,7 +43,12 @@ impl<'a> Page<'a> {
 }
 
 /// Writes `{"products": [...], "next": CURSOR}`; `next` is missing at the end.
-pub fn write_products(out: &mut Vec<u8>, pages: &[&[u8]], limit: u16) -> Result<(), CodecError> {
+/// `attributes` says how those of a product are read today.
+pub fn write_products<'a>(
+    out: &mut Vec<u8>,
+    (pages, limit): (&[&'a [u8]], u16),
+    attributes: impl Fn(&ProductView<'a>) -> Cow<'a, str>,
+) -> Result<(), CodecError> {
     let mut open = Vec::with_capacity(pages.len());
     for encoded in pages {
         open.extend(Page::open(encoded)?);
@@ -55,7 +62,7 @@ pub fn write_products(out: &mut Vec<u8>, pages: &[&[u8]], limit: u16) -> Result<
         if index > 0 {
             out.push(b',');
         }
-        write_product(out, &view);
+        write_product(out, &view, &attributes(&view));
         last = Some(view.sku);
         page.advance()?;
     }

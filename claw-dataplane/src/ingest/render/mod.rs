@@ -14,9 +14,13 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use claw_common::id::Position;
 use claw_core::codec::{CodecError, Decode as _, Reader};
-use claw_core::outcome::{OrderState, Outcome};
+use claw_core::outcome::{OrderState, Outcome, ProductView};
+use claw_core::schema::CompiledSchema;
 
 use self::text::write_number;
 use super::openapi::{Description, contract_of, may_refuse};
@@ -48,6 +52,8 @@ pub struct Renderer {
     body: Vec<u8>,
     origins: Vec<String>,
     description: Description,
+    /// Reads attributes that an older schema wrote.
+    schema: Option<Arc<CompiledSchema>>,
 }
 
 /// A head's particulars.
@@ -91,7 +97,14 @@ enum Challenge<'a> {
 impl Renderer {
     /// With the origins that browsers may ask from, and the interface's description.
     pub const fn new(origins: Vec<String>, description: Description) -> Self {
-        Self { body: Vec::new(), origins, description }
+        Self { body: Vec::new(), origins, description, schema: None }
+    }
+
+    /// Shows attributes as this schema reads them, whatever version they were written with.
+    #[must_use]
+    pub fn read_with(mut self, schema: Arc<CompiledSchema>) -> Self {
+        self.schema = Some(schema);
+        self
     }
 
     /// The number of a configured origin.
@@ -134,7 +147,9 @@ impl Renderer {
         limit: u16,
     ) -> Result<u16, CodecError> {
         self.body.clear();
-        list::write_products(&mut self.body, pages, limit)?;
+        let Self { body, schema, .. } = self;
+        let schema = schema.as_deref();
+        list::write_products(body, (pages, limit), |view| attributes_today(schema, view))?;
         self.finish(out, context, &Head::plain(200, JSON));
         Ok(200)
     }
@@ -202,7 +217,8 @@ impl Renderer {
         let made = |created| if created { 201 } else { 200 };
         match outcome {
             Outcome::Product(view) => {
-                views::write_product(body, view);
+                let attributes = attributes_today(self.schema.as_deref(), view);
+                views::write_product(body, view, &attributes);
                 (made(view.created), Extra::Version(view.version))
             }
             Outcome::Coupon(view) => {
@@ -325,6 +341,14 @@ fn write_positions(out: &mut Vec<u8>, positions: &[Position]) {
         out.push(b':');
         write_number(out, position.sequence);
     }
+}
+
+/// A product's attributes as today's schema reads them. The chain of upcasters was proved when the
+/// schema was compiled; what a schema older than the log cannot read is shown as it was written.
+fn attributes_today<'a>(schema: Option<&CompiledSchema>, view: &ProductView<'a>) -> Cow<'a, str> {
+    let written = view.attributes;
+    let today = schema.map(|schema| schema.attributes_today(view.attributes_version, written));
+    today.and_then(Result::ok).unwrap_or(Cow::Borrowed(written))
 }
 
 fn write_extra(out: &mut Vec<u8>, extra: Extra<'_>) {

@@ -137,6 +137,7 @@ fn product(sku: &str) -> ProductView<'_> {
         name: "Claw \"S\"",
         price: Money { amount: 1999, currency: eur() },
         attributes: "{\"color\":\"red\"}",
+        attributes_version: 1,
         received: 10,
         removed: 1,
         held: 2,

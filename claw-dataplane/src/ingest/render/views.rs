@@ -16,8 +16,8 @@ use super::text::{
     write_amount, write_id, write_integer, write_money, write_number, write_text, write_time,
 };
 
-/// A product.
-pub fn write_product(out: &mut Vec<u8>, view: &ProductView<'_>) {
+/// A product, with its attributes (JSON, or empty) as they are read today.
+pub fn write_product(out: &mut Vec<u8>, view: &ProductView<'_>, attributes: &str) {
     out.extend_from_slice(b"{\"sku\":");
     write_text(out, view.sku);
     out.extend_from_slice(b",\"name\":");
@@ -36,9 +36,9 @@ pub fn write_product(out: &mut Vec<u8>, view: &ProductView<'_>) {
         out.extend_from_slice(name.as_bytes());
         write_number(out, value);
     }
-    if !view.attributes.is_empty() {
+    if !attributes.is_empty() {
         out.extend_from_slice(b",\"attributes\":");
-        out.extend_from_slice(view.attributes.as_bytes());
+        out.extend_from_slice(attributes.as_bytes());
     }
     out.push(b'}');
 }

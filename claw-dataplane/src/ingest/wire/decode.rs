@@ -79,7 +79,8 @@ pub fn decode<R>(
     read_after(input, after)?;
     let then = |target: Target<'_>, command: Command<'_>, extra: &[u8]| {
         let identity = if command.reads_only() { CommandKey::default() } else { input.identity };
-        Ok(then(&Routed { target, command, identity, extra, after }))
+        let extra_type = input.schema.extra_type_of(&command);
+        Ok(then(&Routed { target, command, identity, extra, extra_type, after }))
     };
     match input.command.asked()? {
         Asked::Name(name) => by_name(input, name, then),

@@ -8,7 +8,7 @@ use claw_common::id::ShardId;
 use claw_common::limits::{BLOCK_ALIGN_BYTES, BLOCK_BYTES_MAX};
 use claw_common::time::Hlc;
 use claw_core::codec::{Encode, Writer};
-use claw_core::command::{AuthMode, CommandKey};
+use claw_core::command::{AuthMode, CommandKey, ExtraType};
 use claw_core::journal::{Draft, Journal};
 use claw_core::log::{
     BlockDraft, BlockPlace, BlockView, Opening, RecordView, SealInputs, Sealed, ShardTail,
@@ -259,6 +259,7 @@ pub(crate) fn draft<'a>(kind: u16, now_ms: u64) -> Draft<'a> {
         identity: CommandKey { key: [1; 16], digest: [2; 16] },
         seen: None,
         extra: b"",
+        extra_type: ExtraType::default(),
         answer: b"",
         evidence: b"",
     }

@@ -10,7 +10,7 @@ use claw_common::limits::{BLOCK_ALIGN_BYTES, WRITES_IN_FLIGHT_MAX};
 use claw_common::time::Hlc;
 
 use crate::codec::{Encode, Writer};
-use crate::command::{AuthMode, CommandKey};
+use crate::command::{AuthMode, CommandKey, ExtraType};
 use crate::journal::{Draft, Journal};
 use crate::log::{
     BlockDraft, BlockPlace, Opening, RecoveryError, SealInputs, Sealed, SegmentScan, StoreShape,
@@ -42,6 +42,7 @@ pub(super) fn draft<'a>(kind: u16, stamp: u64) -> Draft<'a> {
         identity: CommandKey { key: [1; 16], digest: [2; 16] },
         seen: None,
         extra: b"",
+        extra_type: ExtraType::default(),
         answer: b"",
         evidence: b"",
     }

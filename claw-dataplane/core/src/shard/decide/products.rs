@@ -26,7 +26,8 @@ impl Shard {
                 return self.refuse(call, Refusal::VersionMismatch { version });
             }
         }
-        let event = Event::ProductPut { sku, name, price, attributes };
+        let attributes_version = call.claim.extra_type.version;
+        let event = Event::ProductPut { sku, name, price, attributes, attributes_version };
         self.commit_answered(call, &event, Show::Product { sku, created: known.is_none() });
     }
 

@@ -5,7 +5,7 @@ use claw_common::limits::LIST_BYTES_MAX;
 use super::may_touch;
 use crate::codec::{Encode, Writer};
 use crate::command::Command;
-use crate::outcome::{HoldState, Missing, Outcome, ProductView, Refusal};
+use crate::outcome::{HoldState, Missing, Outcome, Refusal};
 use crate::shard::Shard;
 use crate::shard::answer::Show;
 use crate::shard::call::Call;
@@ -54,7 +54,7 @@ impl Shard {
         let Some(product) = self.state.products.get(sku) else {
             return self.reply(call, Show::Refused(Refusal::NotFound(Missing::Product)));
         };
-        let view = ProductView { attributes: &product.attributes, ..product.view(false) };
+        let view = product.view_whole();
         Self::reply_outcome(call, &Outcome::Product(view));
     }
 
@@ -63,7 +63,7 @@ impl Shard {
         let mut count = 0;
         let mut more = false;
         for product in self.state.products.after(after) {
-            let view = ProductView { attributes: &product.attributes, ..product.view(false) };
+            let view = product.view_whole();
             let start = views.len();
             let end = start + view.encoded_bytes_max();
             if count == limit || (count > 0 && end > LIST_BYTES_MAX) {

@@ -1,4 +1,4 @@
-//! Events as bytes: version 1 of every kind.
+//! Events as bytes.
 //!
 //! A later version of a kind keeps its reader here; what is written is always the newest.
 
@@ -16,11 +16,12 @@ use crate::shard::message::{PartKey, Sold};
 impl Encode for Event<'_> {
     fn encode(&self, w: &mut Writer<'_>) {
         match *self {
-            Event::ProductPut { sku, name, price, attributes } => {
+            Event::ProductPut { sku, name, price, attributes, attributes_version } => {
                 w.text(sku);
                 w.text(name);
                 price.encode(w);
                 w.large(attributes.as_bytes());
+                w.u16(attributes_version);
             }
             Event::StockMoved { sku, delta, reason } => {
                 w.text(sku);
@@ -140,19 +141,29 @@ impl<'a> Event<'a> {
             return Err(ApplyError::VersionUnknown { code: kind, version });
         }
         let mut reader = Reader::new(payload);
-        let event = Self::decode_fields(known, &mut reader)?;
+        let event = Self::decode_fields(known, version, &mut reader)?;
         reader.finish()?;
         Ok(event)
     }
 
-    fn decode_fields(kind: EventKind, r: &mut Reader<'a>) -> Result<Self, CodecError> {
+    fn decode_product(version: u16, r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(Self::ProductPut {
+            sku: r.text()?,
+            name: r.text()?,
+            price: Money::decode(r)?,
+            attributes: large_text(r)?,
+            // Version 1 did not say: it is from before a declaration could have a second.
+            attributes_version: if version == 1 { 1 } else { r.u16()? },
+        })
+    }
+
+    fn decode_fields(
+        kind: EventKind,
+        version: u16,
+        r: &mut Reader<'a>,
+    ) -> Result<Self, CodecError> {
         Ok(match kind {
-            EventKind::ProductPut => Self::ProductPut {
-                sku: r.text()?,
-                name: r.text()?,
-                price: Money::decode(r)?,
-                attributes: large_text(r)?,
-            },
+            EventKind::ProductPut => Self::decode_product(version, r)?,
             EventKind::StockMoved => {
                 Self::StockMoved { sku: r.text()?, delta: r.i64()?, reason: r.text()? }
             }

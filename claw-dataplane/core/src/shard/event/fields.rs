@@ -61,7 +61,7 @@ impl Event<'_> {
     pub fn fields(&self, visit: Visitor<'_>) {
         use FieldValue as V;
         match *self {
-            Event::ProductPut { sku, name, price, attributes } => {
+            Event::ProductPut { sku, name, price, attributes, .. } => {
                 visit("sku", V::Text(sku));
                 visit("name", V::Text(name));
                 visit("price", V::Money(price));

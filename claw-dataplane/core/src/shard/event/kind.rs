@@ -98,6 +98,9 @@ kinds! {
 impl EventKind {
     /// The version written today.
     pub const fn version(self) -> u16 {
-        1
+        match self {
+            Self::ProductPut => 2,
+            _ => 1,
+        }
     }
 }

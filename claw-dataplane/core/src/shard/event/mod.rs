@@ -33,6 +33,8 @@ pub enum Event<'a> {
         price: Money,
         /// Canonical JSON object, or empty.
         attributes: &'a str,
+        /// The version of their declaration they were written with.
+        attributes_version: u16,
     },
     /// See [`EventKind::StockMoved`].
     StockMoved {

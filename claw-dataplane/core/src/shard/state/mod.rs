@@ -120,8 +120,8 @@ impl State {
         self.sequence = facts.sequence;
         self.now_ms = facts.now_ms;
         match *facts.event {
-            Event::ProductPut { sku, name, price, attributes } => {
-                let description = Description { sku, name, price, attributes };
+            Event::ProductPut { sku, name, price, attributes, attributes_version } => {
+                let description = Description { sku, name, price, attributes, attributes_version };
                 self.products.put(description, facts.now_ms)
             }
             Event::StockMoved { sku, delta, .. } => self.products.move_stock(sku, delta),

@@ -18,9 +18,10 @@ use crate::stdx::{Keyed, KeyedSlab};
 
 /// Larger than any one value: a product with attributes of a whole request body.
 const VALUE_BYTES_MAX: usize = 128 * 1024;
-/// 2: how many subjects were forgotten, and which records made holds and orders. A snapshot of
-/// another version is rebuilt from the log, since it cannot say that.
-const VERSION: u16 = 2;
+/// 2: how many subjects were forgotten, and which records made holds and orders. 3: the version of
+/// a product's attributes. A snapshot of another version is rebuilt from the log, since it cannot
+/// say that.
+const VERSION: u16 = 3;
 
 /// Hands encoded values on, one at a time.
 struct Sink<'a> {

@@ -24,7 +24,10 @@ fn every_kind_round_trips_and_no_shortened_payload_decodes() {
         let decoded = Event::decode(kind as u16, kind.version(), &bytes[..written]);
         assert_eq!(decoded, Ok(event));
         for length in 0..written {
-            assert!(Event::decode(kind as u16, 1, &bytes[..length]).is_err(), "{event:?}");
+            assert!(
+                Event::decode(kind as u16, kind.version(), &bytes[..length]).is_err(),
+                "{event:?}"
+            );
         }
         assert!(Event::decode(kind as u16, kind.version() + 1, &bytes[..written]).is_err());
         assert_eq!(EventKind::from_code(kind as u16), Some(kind));
@@ -33,6 +36,23 @@ fn every_kind_round_trips_and_no_shortened_payload_decodes() {
         assert_eq!(fields == 0, written == 0, "{event:?}");
     }
     assert!(Event::decode(9999, 1, &[]).is_err());
+}
+
+#[test]
+fn product_of_the_first_version_has_attributes_of_the_first() {
+    let put = product_put;
+    let mut bytes = vec![0; 256];
+    let mut writer = Writer::new(&mut bytes);
+    put(7).encode(&mut writer);
+    let written = writer.written();
+    let kind = EventKind::ProductPut as u16;
+    let first = &bytes[..written - size_of::<u16>()];
+    assert_eq!(Event::decode(kind, 1, first), Ok(put(1)));
+    assert_eq!(Event::decode(kind, 2, &bytes[..written]), Ok(put(7)));
+}
+
+fn product_put(attributes_version: u16) -> Event<'static> {
+    Event::ProductPut { sku: "a", name: "n", price: eur(1), attributes: "{}", attributes_version }
 }
 
 fn samples(lines: crate::lines::Lines<'_>) -> Vec<Event<'_>> {
@@ -65,7 +85,7 @@ fn samples(lines: crate::lines::Lines<'_>) -> Vec<Event<'_>> {
     let changed =
         KeyChanged { number: 1, name: "n", role: "operator", algorithm: 1, public, revoked: true };
     vec![
-        Event::ProductPut { sku: "a", name: "n", price: eur(1), attributes: "{}" },
+        product_put(2),
         Event::StockMoved { sku: "a", delta: -1, reason: "r" },
         Event::PriceChanged { sku: "a", price: eur(2) },
         Event::CouponPut { code: "TEN", terms },

@@ -54,6 +54,7 @@ fn due_hold_is_expired_before_a_command_on_it_even_without_a_tick() {
         accepted: claw_common::time::Hlc(0),
         entropy: 0,
         extra: b"",
+        extra_type: crate::command::ExtraType::default(),
         evidence: b"",
     };
     world.shards[0].decide(&request, START_MS + 1_000, &mut log, &mut effects);
@@ -87,9 +88,11 @@ fn holds_due_during_an_absence_expire_in_order_of_deadline_then_id() {
     expected.push(late);
     let expired: Vec<_> = world.logs[0].records[before..]
         .iter()
-        .map(|record| match Event::decode(record.kind, 1, &record.event).unwrap() {
-            Event::HoldExpired { hold } => hold,
-            other => panic!("{other:?}"),
+        .map(|record| {
+            match Event::decode(record.kind, record.event_version, &record.event).unwrap() {
+                Event::HoldExpired { hold } => hold,
+                other => panic!("{other:?}"),
+            }
         })
         .collect();
     assert_eq!(expired, expected);

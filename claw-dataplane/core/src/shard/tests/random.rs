@@ -290,23 +290,24 @@ impl Run {
         let mut hold_of: BTreeMap<Id, Id> = BTreeMap::new();
         let mut confirmed: Vec<Id> = Vec::new();
         for record in &self.world.logs[at].records {
-            let ended = match Event::decode(record.kind, 1, &record.event).unwrap() {
-                Event::HoldReleased { hold }
-                | Event::HoldExpired { hold }
-                | Event::HoldRefused { hold, .. } => Some(hold),
-                Event::OrderCreated(created) => {
-                    hold_of.extend(created.hold.map(|hold| (created.order, hold)));
-                    None
-                }
-                Event::OrderConfirming { order, .. } => {
-                    confirmed.push(order);
-                    hold_of.get(&order).copied()
-                }
-                Event::OrderCancelled { order, .. } if !confirmed.contains(&order) => {
-                    hold_of.get(&order).copied()
-                }
-                _ => None,
-            };
+            let ended =
+                match Event::decode(record.kind, record.event_version, &record.event).unwrap() {
+                    Event::HoldReleased { hold }
+                    | Event::HoldExpired { hold }
+                    | Event::HoldRefused { hold, .. } => Some(hold),
+                    Event::OrderCreated(created) => {
+                        hold_of.extend(created.hold.map(|hold| (created.order, hold)));
+                        None
+                    }
+                    Event::OrderConfirming { order, .. } => {
+                        confirmed.push(order);
+                        hold_of.get(&order).copied()
+                    }
+                    Event::OrderCancelled { order, .. } if !confirmed.contains(&order) => {
+                        hold_of.get(&order).copied()
+                    }
+                    _ => None,
+                };
             if let Some(hold) = ended {
                 *ends.entry(hold).or_default() += 1;
             }

@@ -7,7 +7,7 @@ use claw_common::money::{Currency, Money};
 use claw_common::time::Hlc;
 
 use crate::codec::{Decode, Encode, Reader, Writer};
-use crate::command::{AuthMode, Command, CommandKey, ReplyTo, Request};
+use crate::command::{AuthMode, Command, CommandKey, ExtraType, ReplyTo, Request};
 use crate::effect::{Effect, Effects};
 use crate::journal::{Draft, Journal};
 use crate::lines::LinesBuffer;
@@ -36,7 +36,7 @@ pub(super) const ROOMY: Capacities =
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) kind: u16,
-    event_version: u16,
+    pub(super) event_version: u16,
     decided: Hlc,
     now_ms: u64,
     identity: CommandKey,
@@ -200,6 +200,7 @@ impl World {
             accepted: Hlc::from_unix_ms(self.now_ms),
             entropy: self.replies,
             extra: b"",
+            extra_type: ExtraType::default(),
             evidence: b"",
         };
         let at = usize::from(shard.0);
