@@ -114,6 +114,9 @@ pub const BLOCK_ALIGN_BYTES: usize = 4096;
 pub const BLOCK_BYTES_MAX: usize = 256 * 1024;
 /// Largest record, bytes: a body at its limit, its headers and its signature, with room.
 pub const RECORD_BYTES_MAX: usize = 96 * 1024;
+/// Entries of a shard (products, holds, orders, ...) up to which its live state is hashed: beyond,
+/// its core would stand still for more than some ten milliseconds.
+pub const LIVE_HASH_ENTRIES_MAX: usize = 20_000;
 /// Largest answer remembered for a command, bytes.
 pub const ANSWER_BYTES_MAX: usize = 4096;
 /// Smallest de-duplication window, bytes: two answers of the largest size and room to wrap.

@@ -83,6 +83,22 @@ impl Store {
         (output.status.code(), String::from_utf8_lossy(&said).into_owned())
     }
 
+    /// The same store once more, as it lies: with its keys and its name.
+    ///
+    /// # Panics
+    /// When there is no room.
+    pub fn copy_of(other: &Self) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("store-")
+            .tempdir_in(program::scratch_folder())
+            .expect("there is room");
+        let path = folder.path().join("store");
+        let mut copy = std::process::Command::new("cp");
+        copy.arg("-a").arg(&other.path).arg(&path);
+        assert!(copy.status().expect("cp starts").success());
+        Self { folder: Some(folder), path }
+    }
+
     /// A store that something else made and removes.
     pub fn at(path: &Path) -> Self {
         Self { folder: None, path: path.to_path_buf() }

@@ -100,11 +100,11 @@ problems! {
     /// One key, two bodies.
     IdempotencyMismatch = 422 "idempotency-mismatch" "The Idempotency-Key was used for another request";
     /// Two currencies in one order.
-    CurrencyMixed = 422 "currency-mixed" "One order has one currency";
+    CurrencyMixed = 409 "currency-mixed" "One order has one currency";
     /// Nothing to buy.
-    Empty = 422 "empty" "There is nothing in it";
+    Empty = 409 "empty" "There is nothing in it";
     /// More lines than allowed.
-    LinesAboveMax = 422 "lines-above-max" "Too many lines";
+    LinesAboveMax = 409 "lines-above-max" "Too many lines";
     /// Too many requests of a key or session.
     RateLimited = 429 "rate-limited" "Too many requests";
     /// A head above the limit.

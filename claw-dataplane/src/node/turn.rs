@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use claw_common::id::ShardId;
+use claw_common::limits::LIVE_HASH_ENTRIES_MAX;
 use claw_core::codec::{Decode, Reader};
 use claw_core::command::Request;
 use claw_core::shard::message::Message;
@@ -27,8 +28,6 @@ use super::work::Work;
 
 /// Time between two looks at what only time changes.
 const HEARTBEAT_MS: u64 = 5;
-/// A shard with more entries is not hashed while it serves: 20,000 take about two milliseconds.
-const LIVE_HASH_ENTRIES_MAX: usize = 20_000;
 /// How long a start waits at a time for a write to end.
 const RESUME_WAIT: Duration = Duration::from_millis(100);
 /// Connections looked at for passed deadlines per heartbeat of 5 ms: 16,384 take 320 ms.

@@ -62,7 +62,7 @@ fn what_a_cart_cannot_take_is_refused_by_name() {
         refused(&world.storefront.put(&path("none"), &json!({"quantity": 1})), 404, "unknown-sku");
     assert_eq!(problem["sku"], "none");
     set(&mut world, &cart, "clog", 1);
-    refused(&world.storefront.put(&path("dollar"), &json!({"quantity": 1})), 422, "currency-mixed");
+    refused(&world.storefront.put(&path("dollar"), &json!({"quantity": 1})), 409, "currency-mixed");
     for (body, member) in [
         (json!({}), "quantity"),
         (json!({"quantity": -1}), "quantity"),
@@ -89,7 +89,7 @@ fn what_a_cart_cannot_take_is_refused_by_name() {
     let other = new_cart(&mut world, "ben");
     refused(
         &world.storefront.post("/v1/checkouts", &json!({"session": "ben", "cart_id": other})),
-        422,
+        409,
         "empty",
     );
 }

@@ -120,7 +120,7 @@ fn one_order_has_one_currency() {
     world.stock_in("local", 5, (100, "EUR"));
     let (dollar, euro) = same_shard_pair(&mut world);
     let body = json!({"session": "s", "items": items(&[(&dollar, 1), (&euro, 1)])});
-    refused(&world.storefront.post("/v1/checkouts", &body), 422, "currency-mixed");
+    refused(&world.storefront.post("/v1/checkouts", &body), 409, "currency-mixed");
     assert_eq!(world.places(&dollar), [0, 0, 5]);
     assert_eq!(world.places(&euro), [0, 0, 5]);
     // Across shards the first shard cannot know: the order is never placed.
@@ -136,7 +136,7 @@ fn one_order_has_one_currency() {
         ..Call::default()
     });
     if answer.status == 422 {
-        refused(&answer, 422, "currency-mixed");
+        refused(&answer, 409, "currency-mixed");
     } else {
         assert_eq!(done(&answer, 200)["state"], "cancelled");
     }

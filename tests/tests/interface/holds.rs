@@ -110,7 +110,7 @@ fn one_hold_has_one_currency_in_one_shard_and_in_several() {
     world.stock_in(&skus[0], 5, (100, "EUR"));
     world.stock_in(&skus[1], 5, (100, "USD"));
     let body = hold_body("s", &[(&skus[0], 1), (&skus[1], 1)]);
-    refused(&world.storefront.post("/v1/holds", &body), 422, "currency-mixed");
+    refused(&world.storefront.post("/v1/holds", &body), 409, "currency-mixed");
     for sku in &skus[..2] {
         until(|| (world.places(sku) == [0, 0, 5]).then_some(()));
     }

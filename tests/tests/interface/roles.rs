@@ -47,6 +47,7 @@ fn rows() -> Vec<Row> {
         ("PUT /v1/products/{sku}", json!({"name": "x", "price": eur(1)}), source),
         ("GET /v1/products/{sku}", none.clone(), readers),
         ("GET /v1/products", none.clone(), operator),
+        ("GET /v1/shards/{shard}/state", none.clone(), operator),
         ("POST /v1/products/{sku}/stock", json!({"delta": 99, "reason": "x"}), source),
         ("POST /v1/products/{sku}/price", json!({"price": eur(1)}), source),
         ("PUT /v1/coupons/{code}", coupon, source),
@@ -74,7 +75,7 @@ fn ask(asker: &mut Asker, row: &Row) -> claw_sdk::client::Response {
     let (method, template) = row.0.split_once(' ').expect("METHOD template");
     let target = template.replace("{sku}", "clog").replace("{code}", "C");
     let target = target.replace("{cart}", NOTHING).replace("{id}", NOTHING);
-    let target = target.replace("{type}", "never-declared");
+    let target = target.replace("{type}", "never-declared").replace("{shard}", "0");
     match method {
         "GET" => asker.get(&target),
         "DELETE" => asker.delete(&target),

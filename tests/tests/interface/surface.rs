@@ -196,6 +196,7 @@ fn description_and_router_have_the_same_routes() {
         "GET /v1/products",
         "GET /v1/products/{sku}",
         "GET /v1/ready",
+        "GET /v1/shards/{shard}/state",
         "DELETE /v1/holds/{id}",
         "POST /v1/carts",
         "POST /v1/checkouts",

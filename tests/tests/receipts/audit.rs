@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use claw_common::checksum::{blake3, crc32c};
-use claw_tests::Store;
+use claw_tests::{Node, Store};
 use serde_json::Value;
 
 use crate::shop::Shop;
@@ -215,10 +215,72 @@ fn forged_log_whose_chains_all_fit_is_found_by_its_trees_and_signatures() {
         fs::remove_file(&tree).unwrap();
         // A snapshot knows the chain it was made of, and would be the first to object.
         fs::remove_dir_all(store.path().join("data/snapshots")).unwrap();
-        let (code, said) = claw_tests::Node::refused(&store, &[]);
+        let (code, said) = Node::refused(&store, &[]);
         assert_eq!(code, Some(3), "{said}");
         assert!(said.contains("two histories"), "{said}");
         fs::write(&tree, kept).unwrap();
     });
     assert!(forged.is_some());
+}
+
+/// `claw audit` of a store beside a running node, which it asks.
+fn audit_live(store: &Store, url: &str) -> (Option<i32>, Value) {
+    let (code, said) = store.claw(&["audit", "--full", "--json", "--node", url]);
+    let mut values = serde_json::Deserializer::from_str(&said).into_iter();
+    let report = values.next().and_then(Result::ok);
+    (code, report.unwrap_or_else(|| panic!("no report: {said}")))
+}
+
+#[test]
+fn replay_equals_what_the_running_node_says_while_it_sells() {
+    let mut shop = Shop::open(&[("store.shards", "2")]);
+    let url = shop.node.url().to_owned();
+    std::thread::scope(|scope| {
+        let (done, ended) = std::sync::mpsc::channel::<()>();
+        let node = &shop.node;
+        let (store, storefront) = (&shop.store, &mut shop.storefront);
+        scope.spawn(move || {
+            let body = br#"{"session":"s","items":[{"sku":"clog","quantity":1}]}"#;
+            while ended.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                let held = storefront.request("POST", "/v1/holds", body).unwrap();
+                assert!(matches!(held.status, 201 | 409 | 429), "{}", held.status);
+            }
+        });
+        for _ in 0..3 {
+            let (code, report) = audit_live(store, &url);
+            assert_eq!(code, Some(0), "{report:#}");
+            let checked = report["full"]["states"]["checked"].as_str().unwrap();
+            assert!(checked.ends_with("2 shards of the running node"), "{checked}");
+        }
+        drop(done);
+        assert!(node.pid() > 0);
+    });
+    assert!(shop.node.terminate().success());
+}
+
+#[test]
+fn node_that_serves_another_state_than_its_log_is_found() {
+    let store = Store::with("minimal", &[("store.shards", "1")]);
+    let twin = Store::copy_of(&store);
+    let stocked = |store: &Store, delta: u32| {
+        let node = Node::start(store);
+        let mut source = node.client(store, "source");
+        let product = r#"{"name": "Clog", "price": {"amount": 4900, "currency": "EUR"}}"#;
+        let put = source.request("PUT", "/v1/products/clog", product.as_bytes()).unwrap();
+        assert_eq!(put.status, 201);
+        let stock = format!(r#"{{"delta": {delta}, "reason": "delivery"}}"#);
+        let moved = source.request("POST", "/v1/products/clog/stock", stock.as_bytes()).unwrap();
+        assert_eq!(moved.status, 200);
+        node
+    };
+    // Two nodes of one store that took as many commands, and not the same.
+    let (mut node, mut other) = (stocked(&store, 100), stocked(&twin, 99));
+    assert_eq!(audit_live(&store, node.url()).0, Some(0));
+    let (code, report) = audit_live(&store, other.url());
+    assert_eq!(code, Some(1), "{report:#}");
+    let found = report["full"]["states"]["findings"][0].as_str().unwrap();
+    assert!(found.ends_with("the replayed state is not the running node's"), "{found}");
+    assert!(found.starts_with("shard 0 record "), "{found}");
+    assert!(node.terminate().success());
+    assert!(other.terminate().success());
 }

@@ -147,6 +147,7 @@ impl Encode for Command<'_> {
                 writer.id(id);
                 writer.option(session, Writer::text);
             }
+            Command::ReadState => {}
             Command::CreateHold { session, lines, ttl_ms } => {
                 writer.text(session);
                 lines.encode(writer);
@@ -220,6 +221,7 @@ impl Command<'_> {
             Command::RecordEvent { .. } => 19,
             Command::ForgetSubject { .. } => 20,
             Command::ReadOrderRecords { .. } => 21,
+            Command::ReadState => 22,
         }
     }
 
@@ -234,6 +236,7 @@ impl Command<'_> {
                 | Command::ReadHold { .. }
                 | Command::ReadOrder { .. }
                 | Command::ReadOrderRecords { .. }
+                | Command::ReadState
         )
     }
 
@@ -333,6 +336,7 @@ impl<'a> Decode<'a> for Command<'a> {
                 by: r.text()?,
             },
             21 => Self::ReadOrderRecords { order: r.id()?, session: r.option(Reader::text)? },
+            22 => Self::ReadState,
             _ => return Err(r.invalid("command")),
         })
     }

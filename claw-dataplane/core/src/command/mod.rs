@@ -226,6 +226,8 @@ pub enum Command<'a> {
         /// Who asks: `None` may touch any session's.
         session: Option<&'a str>,
     },
+    /// Read the hash of a shard's whole state, to compare with a replay (the shard named).
+    ReadState,
     /// Take an order a step on (home of the order).
     AdvanceOrder {
         /// Order.

@@ -4,8 +4,9 @@
 
 use super::{
     CancelReason, CartView, CouponView, HoldState, HoldView, Missing, OrderState, OrderView,
-    Outcome, ProductView, Refusal,
+    Outcome, ProductView, Refusal, StateView,
 };
+use claw_common::id::ShardId;
 use claw_common::money::Money;
 
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
@@ -22,6 +23,7 @@ impl Outcome<'_> {
             Outcome::Hold(view) => 64 + view.lines.encoded_bytes(),
             Outcome::Order(view) => 128 + view.lines.encoded_bytes() + view.history.len(),
             Outcome::OrderRecords { sequences, .. } => 32 + sequences.len(),
+            Outcome::State(_) => 64,
             Outcome::Coupon(view) => 128 + view.code.len(),
             Outcome::CartCreated { .. } | Outcome::KeyChanged | Outcome::SubjectForgotten => 32,
             Outcome::EventRecorded { name, .. } => 32 + name.len(),
@@ -75,6 +77,13 @@ impl Encode for Outcome<'_> {
                 writer.u16(*version);
             }
             Outcome::SubjectForgotten => writer.u8(11),
+            Outcome::State(view) => {
+                writer.u8(13);
+                writer.u16(view.shard.0);
+                writer.u64(view.sequence);
+                writer.u64(view.entries);
+                writer.option(view.hash, |w, hash| w.raw(&hash));
+            }
             Outcome::OrderRecords { order, sequences } => {
                 writer.u8(12);
                 writer.id(*order);
@@ -106,6 +115,12 @@ impl<'a> Decode<'a> for Outcome<'a> {
             },
             11 => Self::SubjectForgotten,
             12 => Self::OrderRecords { order: reader.id()?, sequences: reader.blob()? },
+            13 => Self::State(StateView {
+                shard: ShardId(reader.u16()?),
+                sequence: reader.u64()?,
+                entries: reader.u64()?,
+                hash: reader.option(Reader::array)?,
+            }),
             _ => return Err(reader.invalid("outcome")),
         })
     }

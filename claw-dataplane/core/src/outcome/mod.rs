@@ -7,7 +7,8 @@
 
 mod codec;
 
-use claw_common::id::Id;
+use claw_common::checksum::Digest;
+use claw_common::id::{Id, ShardId};
 use claw_common::money::{Currency, Money};
 use claw_common::time::UnixMs;
 
@@ -41,6 +42,8 @@ pub enum Outcome<'a> {
     Hold(HoldView<'a>),
     /// An order as it is now.
     Order(OrderView<'a>),
+    /// The hash of a shard's whole state.
+    State(StateView),
     /// Which records of the order's shard made it.
     OrderRecords {
         /// Order.
@@ -102,6 +105,20 @@ impl ProductView<'_> {
     pub const fn available(&self) -> u64 {
         self.on_hand() - self.held
     }
+}
+
+/// A shard's whole state, to be compared with a replay's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateView {
+    /// Shard.
+    pub shard: ShardId,
+    /// Its last record then.
+    pub sequence: u64,
+    /// Products, holds, orders, ... in it.
+    pub entries: u64,
+    /// BLAKE3 over its canonical bytes; `None` where the shard holds too much to hash while it
+    /// serves.
+    pub hash: Option<Digest>,
 }
 
 /// A coupon.

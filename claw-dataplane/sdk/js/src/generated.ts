@@ -147,7 +147,7 @@ export type CreditsExceededProblem = {
 export type CurrencyMixedProblem = {
   /** What happened, and what to do. */
   detail: string;
-  status: 422;
+  status: 409;
   title: "One order has one currency";
   type: "urn:openclaw:problem:currency-mixed";
 };
@@ -156,7 +156,7 @@ export type CurrencyMixedProblem = {
 export type EmptyProblem = {
   /** What happened, and what to do. */
   detail: string;
-  status: 422;
+  status: 409;
   title: "There is nothing in it";
   type: "urn:openclaw:problem:empty";
 };
@@ -290,7 +290,7 @@ export type Line = {
 export type LinesAboveMaxProblem = {
   /** What happened, and what to do. */
   detail: string;
-  status: 422;
+  status: 409;
   title: "Too many lines";
   type: "urn:openclaw:problem:lines-above-max";
 };
@@ -441,8 +441,33 @@ export type RateLimitedProblem = {
   type: "urn:openclaw:problem:rate-limited";
 };
 
-/** What `claw verify` checks. */
-export type Receipt = Record<string, unknown>;
+/** What `claw verify` checks, offline, with the node's key. */
+export type Receipt = {
+  /** A signed note: origin, tree size, root, previous root, time. */
+  checkpoint: string;
+  consistency: {
+    hint: string;
+    size: number;
+  };
+  format: "openclaw-receipt/1";
+  node_key: string;
+  order_id: string;
+  records: Array<{
+    accepted_at: string;
+    decided_at: string;
+    /** The kind of event, such as `hold-granted`. */
+    event: string;
+    inclusion: Array<string>;
+    /** The place of the record and its bytes, as they were hashed. */
+    leaf: string;
+    sequence: number;
+  }>;
+  shard: number;
+  store: {
+    id: string;
+    name: string;
+  };
+};
 
 /** The receipt is not there yet */
 export type ReceiptNotYetProblem = {
@@ -480,6 +505,14 @@ export type SchemaProblem = {
   suggestion?: string;
   title: "The request does not fit the State-Schema";
   type: "urn:openclaw:problem:schema";
+};
+
+export type ShardState = {
+  entries: number;
+  sequence: number;
+  shard: number;
+  /** BLAKE3 over the state's canonical bytes. */
+  state_hash?: string;
 };
 
 /** The signature is not of this time */
@@ -872,6 +905,12 @@ export abstract class Operations {
   async ready(options: Options = {}): Promise<Answer<200, NodeState>> {
     const call: Call = { method: "GET", path: `/v1/ready`, signed: false, options };
     return (await this.send(call)) as Answer<200, NodeState>;
+  }
+
+  /** Read the hash of a shard's state, to compare with a replay of the log. */
+  async shardState(shard: string, options: Options = {}): Promise<Answer<200, ShardState>> {
+    const call: Call = { method: "GET", path: `/v1/shards/${encodeURIComponent(shard)}/state`, signed: true, options };
+    return (await this.send(call)) as Answer<200, ShardState>;
   }
 
   /** Make a ticket that opens one WebSocket once, within 30 s. */

@@ -13,6 +13,7 @@
 
 mod books;
 mod full;
+mod live;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -39,10 +40,13 @@ Examples:
   claw audit --store shop
   claw audit --store shop --json | jq .oversold
   claw audit --store shop --full --node-key node.pub
+  claw audit --store shop --full --node http://127.0.0.1:7070
 
 --full also checks, over the whole log with its archive: checksums and chains, every ed25519
 signature in a record, every signed checkpoint against a tree built anew, every snapshot against a
-replay. Exit code 0 when all of it holds, 1 with the first finding of each part named.")]
+replay. With --node the running node is asked, too, for a hash of each shard's state, and the replay
+must come to the same. Exit code 0 when all of it holds, 1 with the first finding of each part
+named.")]
 pub struct AuditArgs {
     /// The store's folder
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -53,6 +57,15 @@ pub struct AuditArgs {
     /// The node's public key: a file, or base64 [default: as the store names it]
     #[arg(long, value_name = "FILE|BASE64", requires = "full")]
     node_key: Option<String>,
+    /// A running node of the store, whose live state the replay must equal
+    #[arg(long, value_name = "URL", requires = "full")]
+    node: Option<String>,
+    /// The operator's key to ask the node with
+    #[arg(long, value_name = "NAME", default_value = "operator", requires = "node")]
+    key: String,
+    /// Whom to trust on https, PEM; without it those this system trusts
+    #[arg(long, value_name = "FILE", requires = "node")]
+    ca: Option<PathBuf>,
     /// Print the answer as JSON, every SKU in it
     #[arg(long)]
     json: bool,
@@ -60,6 +73,9 @@ pub struct AuditArgs {
 
 /// Audits a store.
 pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
+    // Asked first: what the node says is durable by then, so the log that is read has it.
+    let asked = args.node.as_deref().map(|url| live::ask(args, url)).transpose()?;
+    let live = asked.unwrap_or_default();
     let source = match Source::open(&args.store) {
         Err(error) if args.full && error.downcast_ref::<ReadError>().is_some() => {
             return tell_damage(args, &error);
@@ -70,7 +86,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
     let report =
         audit(&source, quiet).with_context(|| format!("auditing {}", args.store.display()))?;
     let public = args.node_key.as_deref().map(|key| public_key("--node-key", key)).transpose()?;
-    let full = args.full.then(|| full::audit(&source, &args.store, public)).transpose()?;
+    let full = args.full.then(|| full::audit(&source, &args.store, public, &live)).transpose()?;
     if args.json {
         let mut object = report.object();
         if let Some(full) = &full {

@@ -141,6 +141,7 @@ pub fn decode<R>(
         Route::HoldExtend => shopping::extend_hold(input, then),
         Route::CheckoutCreate => shopping::check_out(input, lines, then),
         Route::EventRecord => events::record_event(input, &identity, then),
+        Route::ShardState => shard_state(input).map(then),
         Route::CartRead
         | Route::HoldRead
         | Route::HoldRelease
@@ -177,6 +178,15 @@ fn by_id<R>(input: &Input<'_>, then: impl FnOnce(Decoded<'_>) -> R) -> Result<R,
         other => unreachable!("{other:?} is not decided by its id alone"),
     };
     Ok(then(Decoded { target, command, extra: &[] }))
+}
+
+/// A shard by its number.
+fn shard_state(input: &Input<'_>) -> Result<Decoded<'static>, Problem> {
+    body::expect_none(input.request)?;
+    let text = input.matched.parameters[0];
+    let shard = text.parse().ok().filter(|shard| *shard < input.settings.shards_count);
+    let shard = shard.map(ShardId).ok_or_else(|| not_found(text))?;
+    Ok(Decoded { target: Target::Shard(shard), command: Command::ReadState, extra: &[] })
 }
 
 /// The id in the path and the shard it names.

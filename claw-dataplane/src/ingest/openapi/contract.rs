@@ -53,6 +53,8 @@ pub struct Answer {
 pub enum View {
     Cart,
     CartCreated,
+    /// The hash of a shard's state.
+    ShardState,
     Coupon,
     EventRecorded,
     Hold,
@@ -310,6 +312,13 @@ pub const fn contract_of(route: Route) -> Contract {
             answers: const { &[answer(201, View::EventRecorded, "Recorded.")] },
             problems: NOT_FOUND,
             description: "Types and members are those of the store's State-Schema.",
+            ..Contract::READ
+        },
+        Route::ShardState => Contract {
+            answers: const { &[answer(200, View::ShardState, "As of the last record.")] },
+            problems: NOT_FOUND,
+            description: "What `claw audit --full --node` compares a replay with. A shard that \
+                          holds too much to hash while it serves answers without `state_hash`.",
             ..Contract::READ
         },
         Route::Health => Contract { answers: STATE, ..Contract::READ },

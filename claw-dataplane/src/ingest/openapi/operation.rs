@@ -165,6 +165,8 @@ pub(super) fn parameters(shards_count: u16) -> Value {
         "code": path("code", &sku()),
         "cart": path("cart", &id()),
         "id": path("id", &id()),
+        "shard": path("shard", &json!({ "type": "integer", "minimum": 0,
+            "maximum": shards_count.saturating_sub(1) })),
         "type": path("type", &json!({ "type": "string", "pattern": "^[a-z][a-z0-9-]{0,63}$" })),
         "After": { "name": "after", "in": "query",
             "schema": { "type": "string", "format": "claw-cursor" },

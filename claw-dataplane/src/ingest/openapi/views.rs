@@ -114,6 +114,17 @@ pub(super) fn schemas(schema: &CompiledSchema) -> Map<String, Value> {
         ("Coupon", coupon()),
         ("CartCreated", object(&[("cart_id", id())], &[])),
         (
+            "ShardState",
+            object(
+                &[("shard", count()), ("sequence", count()), ("entries", count())],
+                &[(
+                    "state_hash",
+                    json!({ "type": "string", "pattern": "^[0-9a-f]{64}$",
+                    "description": "BLAKE3 over the state's canonical bytes." }),
+                )],
+            ),
+        ),
+        (
             "Cart",
             object(
                 &[
@@ -152,12 +163,46 @@ pub(super) fn schemas(schema: &CompiledSchema) -> Map<String, Value> {
             ),
         ),
         ("Order", order()),
-        ("Receipt", json!({ "type": "object", "description": "What `claw verify` checks." })),
+        ("Receipt", receipt()),
         ("TicketCreated", object(&[("ticket", text())], &[])),
         ("OrderStarted", object(&[("order_id", id()), ("state", order_state())], &[])),
         ("NodeState", object(&[("status", one_of(["alive", "ready"].into_iter()))], &[])),
     ];
     entries.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+/// What `claw verify` checks: the document that the log's proofs make (see proofs.md).
+fn receipt() -> Value {
+    let bytes = || json!({ "type": "string", "contentEncoding": "base64" });
+    let said = |what: &str| json!({ "type": "string", "description": what });
+    let mut leaf = bytes();
+    leaf["description"] = "The place of the record and its bytes, as they were hashed.".into();
+    let record = object(
+        &[
+            ("sequence", count()),
+            ("event", said("The kind of event, such as `hold-granted`.")),
+            ("accepted_at", time()),
+            ("decided_at", time()),
+            ("leaf", leaf),
+            ("inclusion", list(&bytes())),
+        ],
+        &[],
+    );
+    let mut document = object(
+        &[
+            ("format", json!({ "type": "string", "const": "openclaw-receipt/1" })),
+            ("order_id", id()),
+            ("store", object(&[("id", id()), ("name", text())], &[])),
+            ("shard", count()),
+            ("records", list(&record)),
+            ("checkpoint", said("A signed note: origin, tree size, root, previous root, time.")),
+            ("node_key", bytes()),
+            ("consistency", object(&[("size", count()), ("hint", text())], &[])),
+        ],
+        &[],
+    );
+    document["description"] = "What `claw verify` checks, offline, with the node's key.".into();
+    document
 }
 
 fn product(schema: &CompiledSchema) -> Value {

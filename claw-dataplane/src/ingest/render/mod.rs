@@ -225,6 +225,10 @@ impl Renderer {
                 views::write_coupon(body, view);
                 (made(view.created), Extra::None)
             }
+            Outcome::State(view) => {
+                views::write_state(body, view);
+                (200, Extra::None)
+            }
             Outcome::CartCreated { cart } => {
                 body.extend_from_slice(b"{\"cart_id\":");
                 text::write_id(body, *cart);

@@ -266,9 +266,9 @@ fn every_refusal_of_the_core_has_its_status_name_and_members() {
         (Refusal::NotFound(Missing::Hold), 404, "not-found", json!({})),
         (Refusal::VersionMismatch { version: 3 }, 412, "version-mismatch", json!({"version": 3})),
         (Refusal::UnknownSku { sku: "a" }, 404, "unknown-sku", json!({"sku": "a"})),
-        (Refusal::CurrencyMixed, 422, "currency-mixed", json!({})),
-        (Refusal::Empty, 422, "empty", json!({})),
-        (Refusal::LinesAboveMax, 422, "lines-above-max", json!({})),
+        (Refusal::CurrencyMixed, 409, "currency-mixed", json!({})),
+        (Refusal::Empty, 409, "empty", json!({})),
+        (Refusal::LinesAboveMax, 409, "lines-above-max", json!({})),
         (
             Refusal::StockNegative { sku: "a", available: 2 },
             409,

@@ -53,6 +53,16 @@ pub fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// Bytes as hexadecimal digits in quotes.
+pub fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    for byte in bytes {
+        out.extend([byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
+    }
+    out.push(b'"');
+}
+
 /// Appends an id as a JSON string.
 pub fn write_id(out: &mut Vec<u8>, id: Id) {
     out.push(b'"');

@@ -10,10 +10,12 @@ use claw_core::command::CouponValue;
 use claw_core::lines::Lines;
 use claw_core::outcome::{
     CancelReason, CartView, CouponView, HoldState, HoldView, OrderState, OrderView, ProductView,
+    StateView,
 };
 
 use super::text::{
-    write_amount, write_id, write_integer, write_money, write_number, write_text, write_time,
+    write_amount, write_hex, write_id, write_integer, write_money, write_number, write_text,
+    write_time,
 };
 
 /// A product, with its attributes (JSON, or empty) as they are read today.
@@ -39,6 +41,21 @@ pub fn write_product(out: &mut Vec<u8>, view: &ProductView<'_>, attributes: &str
     if !attributes.is_empty() {
         out.extend_from_slice(b",\"attributes\":");
         out.extend_from_slice(attributes.as_bytes());
+    }
+    out.push(b'}');
+}
+
+/// A shard's state, by its hash.
+pub fn write_state(out: &mut Vec<u8>, view: &StateView) {
+    out.extend_from_slice(b"{\"shard\":");
+    write_number(out, u64::from(view.shard.0));
+    for (name, value) in [(",\"sequence\":", view.sequence), (",\"entries\":", view.entries)] {
+        out.extend_from_slice(name.as_bytes());
+        write_number(out, value);
+    }
+    if let Some(hash) = view.hash {
+        out.extend_from_slice(b",\"state_hash\":");
+        write_hex(out, &hash);
     }
     out.push(b'}');
 }

@@ -127,7 +127,8 @@ impl Shard {
             | Command::ReadCart { .. }
             | Command::ReadHold { .. }
             | Command::ReadOrder { .. }
-            | Command::ReadOrderRecords { .. } => unreachable!("reads were answered before"),
+            | Command::ReadOrderRecords { .. }
+            | Command::ReadState => unreachable!("reads were answered before"),
         }
     }
 

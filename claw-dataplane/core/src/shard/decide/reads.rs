@@ -1,11 +1,11 @@
 //! Reads: nothing is appended, remembered or touched.
 
-use claw_common::limits::LIST_BYTES_MAX;
+use claw_common::limits::{LIST_BYTES_MAX, LIVE_HASH_ENTRIES_MAX};
 
 use super::may_touch;
 use crate::codec::{Encode, Writer};
 use crate::command::Command;
-use crate::outcome::{HoldState, Missing, Outcome, Refusal};
+use crate::outcome::{HoldState, Missing, Outcome, Refusal, StateView};
 use crate::shard::Shard;
 use crate::shard::answer::Show;
 use crate::shard::call::Call;
@@ -14,6 +14,7 @@ impl Shard {
     pub(super) fn read(&self, call: &mut Call<'_>, command: &Command<'_>) {
         let show = match *command {
             Command::ReadProduct { sku } => return self.read_product(call, sku),
+            Command::ReadState => return self.read_state(call),
             Command::ListProducts { after, limit } => {
                 return self.list_products(call, after, limit);
             }
@@ -56,6 +57,19 @@ impl Shard {
         };
         let view = product.view_whole();
         Self::reply_outcome(call, &Outcome::Product(view));
+    }
+
+    /// Hashes the state as of the last record, which the answer waits for like any other.
+    fn read_state(&self, call: &mut Call<'_>) {
+        let entries = self.entries_count();
+        let quick = entries <= LIVE_HASH_ENTRIES_MAX;
+        let outcome = Outcome::State(StateView {
+            shard: self.config.shard,
+            sequence: self.sequence(),
+            entries: u64::try_from(entries).expect("a count fits"),
+            hash: quick.then(|| self.state_hash()),
+        });
+        Self::reply_outcome(call, &outcome);
     }
 
     fn list_products(&self, call: &mut Call<'_>, after: &str, limit: u16) {

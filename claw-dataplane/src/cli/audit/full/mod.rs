@@ -6,7 +6,8 @@
 //! - *trees*: built anew from the log, equal to every signed checkpoint and every stored node;
 //! - *checkpoints*: each signed by the node's key and naming the one before it;
 //! - *states*: replayed from the first record, equal to every snapshot's state hash, which the node
-//!   compared with its live state when it wrote it.
+//!   compared with its live state when it wrote it, and with `--node` to what the node says of its
+//!   shards at this moment.
 //!
 //! Owns the order and the report. Each part is a file and fills in its own [`Part`]; the first
 //! finding of each says where. Reads once for keys and once for everything else. Changes nothing,
@@ -28,6 +29,8 @@ use crate::config::{Config, KeyRegistry, Overrides, load_schema};
 
 use evidence::Evidence;
 use keys::LoggedKeys;
+pub(super) use states::{Claim, Whose};
+
 use states::States;
 use trees::Trees;
 
@@ -103,11 +106,13 @@ impl FullReport {
     }
 }
 
-/// Audits everything. `public` is the node's pinned key; `None`: as the store names it.
+/// Audits everything. `public` is the node's pinned key; `None`: as the store names it. `live`:
+/// what a running node said of its shards before the log was read.
 pub(super) fn audit(
     source: &Source,
     store: &Path,
     public: Option<[u8; 32]>,
+    live: &[Claim],
 ) -> anyhow::Result<FullReport> {
     let config = Config::load(store, &Overrides::from_environment())?;
     let schema = load_schema(store)?;
@@ -119,7 +124,7 @@ pub(super) fn audit(
     let mut log = Part::new("log");
     let mut evidence = Evidence::new(keys, source.reader_if_any(store));
     let mut trees = Trees::new(source, public)?;
-    let mut states = States::new(source, &config, schema.hash())?;
+    let mut states = States::new(source, &config, schema.hash(), live)?;
     let mut records_count = 0_u64;
     let total = source.tails.iter().map(|tail| tail.blocks.len()).sum::<usize>();
     let bar = progress("auditing {wide_bar} {pos}/{len} blocks {eta}", total);

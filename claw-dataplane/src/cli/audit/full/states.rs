@@ -1,8 +1,11 @@
-//! Replay equals live: states from the first record on, against every snapshot that is kept.
+//! Replay equals live: states from the first record on, against every snapshot that is kept and
+//! against what a running node says of itself.
 //!
 //! A node compares the state it replays for a snapshot with its live state, by hash, and stops when
 //! they differ; the snapshot keeps that hash. So equal here means equal to what served. Needs the
 //! capacities that the node had: they decide what was evicted.
+
+use std::fmt::Write as _;
 
 use claw_common::checksum::Digest;
 use claw_common::id::ShardId;
@@ -14,12 +17,29 @@ use crate::config::Config;
 use crate::log::{Rebuild as _, read_snapshot, shard_snapshots};
 use crate::runtime::rebuild::Rebuilt;
 
-/// A snapshot's claim.
+/// Whose word is compared with the replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli::audit) enum Whose {
+    Snapshot,
+    Node,
+}
+
+/// What a state was at a record.
 #[derive(Clone, Copy, Debug)]
-struct Claim {
-    shard: ShardId,
-    sequence: u64,
-    state_hash: Digest,
+pub(in crate::cli::audit) struct Claim {
+    pub(in crate::cli::audit) whose: Whose,
+    pub(in crate::cli::audit) shard: ShardId,
+    pub(in crate::cli::audit) sequence: u64,
+    pub(in crate::cli::audit) state_hash: Digest,
+}
+
+impl Whose {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Snapshot => "the snapshot's",
+            Self::Node => "the running node's",
+        }
+    }
 }
 
 /// See the module.
@@ -27,7 +47,7 @@ struct Claim {
 pub(super) struct States {
     rebuilt: Rebuilt,
     claims: Vec<Claim>,
-    compared_count: usize,
+    compared_count: [usize; 2],
     part: Part,
     failed: bool,
 }
@@ -37,10 +57,11 @@ impl States {
         source: &Source,
         config: &Config,
         schema_hash: Digest,
+        live: &[Claim],
     ) -> anyhow::Result<Self> {
         let shape = source.tails[0].superblock.shape;
         let mut part = Part::new("states");
-        let mut claims = Vec::new();
+        let mut claims = live.to_vec();
         let folder = &source.paths.snapshots;
         for shard in (0..shape.shards_count).map(ShardId).filter(|_| folder.is_dir()) {
             let found = shard_snapshots(folder, shape.store_id, shard)?;
@@ -53,29 +74,39 @@ impl States {
                     continue;
                 }
                 let (sequence, state_hash) = (header.start.sequence, header.state_hash);
-                claims.push(Claim { shard, sequence, state_hash });
+                let whose = Whose::Snapshot;
+                claims.push(Claim { whose, shard, sequence, state_hash });
             }
         }
         let rebuilt = Rebuilt::new(config, schema_hash);
-        Ok(Self { rebuilt, claims, compared_count: 0, part, failed: false })
+        let mut states = Self { rebuilt, claims, compared_count: [0; 2], part, failed: false };
+        for shard in (0..shape.shards_count).map(ShardId) {
+            states.compare(shard, 0);
+        }
+        Ok(states)
     }
 
     pub(super) fn take(&mut self, block: &BlockView<'_>, record: &RecordView<'_>) {
         if self.failed {
             return;
         }
-        let at = || place(record.shard, record.sequence);
         if let Err(error) = self.rebuilt.apply(block, record) {
             self.failed = true;
-            self.part.find(format!("{}: {error} (is node.memory what it was?)", at()));
+            let at = place(record.shard, record.sequence);
+            self.part.find(format!("{at}: {error} (is node.memory what it was?)"));
             return;
         }
-        let here =
-            |claim: &&Claim| (claim.shard, claim.sequence) == (record.shard, record.sequence);
+        self.compare(record.shard, record.sequence);
+    }
+
+    /// Compares what was replayed so far with what is claimed of this very record.
+    fn compare(&mut self, shard: ShardId, sequence: u64) {
+        let here = |claim: &&Claim| (claim.shard, claim.sequence) == (shard, sequence);
         for claim in self.claims.iter().filter(here) {
-            self.compared_count += 1;
-            if self.rebuilt.shard(record.shard).state_hash() != claim.state_hash {
-                self.part.find(format!("{}: the replayed state is not the snapshot's", at()));
+            self.compared_count[usize::from(claim.whose == Whose::Node)] += 1;
+            if self.rebuilt.shard(shard).state_hash() != claim.state_hash {
+                let (at, whose) = (place(shard, sequence), claim.whose.words());
+                self.part.find(format!("{at}: the replayed state is not {whose}"));
             }
         }
     }
@@ -84,11 +115,17 @@ impl States {
         for claim in &self.claims {
             if !self.failed && claim.sequence > self.rebuilt.shard(claim.shard).sequence() {
                 let place = place(claim.shard, claim.sequence);
-                self.part.find(format!("a snapshot is of {place}, which the log does not have"));
+                let whose = claim.whose.words();
+                self.part.find(format!("{whose} state is of {place}, which the log does not have"));
             }
         }
-        self.part.checked =
-            format!("replayed from the first record, equal to {} snapshots", self.compared_count);
+        let [snapshots, live] = self.compared_count;
+        let mut checked =
+            format!("replayed from the first record, compared with {snapshots} snapshots");
+        if live > 0 {
+            write!(checked, " and {live} shards of the running node").expect("a String takes it");
+        }
+        self.part.checked = checked;
         self.part
     }
 }
