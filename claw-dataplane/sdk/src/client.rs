@@ -242,16 +242,8 @@ impl Client {
         };
         let name = crate::transport::server_name(&self.authority)
             .ok_or_else(|| ClientError::Url { url: format!("https://{}", self.authority) })?;
-        let connection = rustls::ClientConnection::new(trust.client_config(), name)
-            .map_err(|error| self.io_error("shake hands with", std::io::Error::other(error)))?;
-        let mut stream = rustls::StreamOwned::new(connection, stream);
-        while stream.conn.is_handshaking() {
-            stream
-                .conn
-                .complete_io(&mut stream.sock)
-                .map_err(|source| self.io_error("shake hands with", source))?;
-        }
-        Ok(Stream::Tls(Box::new(stream)))
+        crate::transport::shake_hands(trust.client_config(), name, stream)
+            .map_err(|source| self.io_error("shake hands with", source))
     }
 
     fn connect_tcp(&self) -> Result<TcpStream, ClientError> {

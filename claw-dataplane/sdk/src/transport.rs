@@ -43,22 +43,27 @@ impl Write for Stream {
 }
 
 #[cfg(feature = "tls")]
+pub(crate) use secure::shake_hands;
+#[cfg(feature = "tls")]
 pub use secure::{Trust, TrustError, server_name};
 
 #[cfg(feature = "tls")]
 mod secure {
+    use std::io;
+    use std::net::TcpStream;
     use std::path::{Path, PathBuf};
     use std::sync::Arc;
 
     use rustls::pki_types::pem::PemObject as _;
     use rustls::pki_types::{CertificateDer, ServerName};
-    use rustls::{ClientConfig, RootCertStore};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
     /// Where Debian and Fedora keep the certificates that everybody trusts.
     const SYSTEM_BUNDLES: [&str; 2] =
         ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
-    /// What a node speaks over its HTTP port.
-    const PROTOCOL: &[u8] = b"http/1.1";
+    /// What a node speaks beneath TLS: this, or the wire protocol (RFC 7301).
+    const HTTP: &[u8] = b"http/1.1";
+    const WIRE: &[u8] = b"claw/1";
 
     /// Certificates that cannot be used.
     #[derive(Debug, thiserror::Error)]
@@ -70,7 +75,7 @@ mod secure {
             path: PathBuf,
             /// Why.
             #[source]
-            source: std::io::Error,
+            source: io::Error,
         },
         /// The text.
         #[error("no certificate in PEM is there: give the authority's, or the node's own")]
@@ -129,7 +134,7 @@ mod secure {
                 .map_err(TrustError::Unusable)?
                 .with_root_certificates(roots)
                 .with_no_client_auth();
-            config.alpn_protocols = vec![PROTOCOL.to_vec()];
+            config.alpn_protocols = vec![HTTP.to_vec()];
             Ok(Self { config: Arc::new(config) })
         }
 
@@ -137,6 +142,28 @@ mod secure {
         pub fn client_config(&self) -> Arc<ClientConfig> {
             Arc::clone(&self.config)
         }
+
+        /// The same for the wire protocol.
+        pub fn wire_client_config(&self) -> Arc<ClientConfig> {
+            let mut config = ClientConfig::clone(&self.config);
+            config.alpn_protocols = vec![WIRE.to_vec()];
+            Arc::new(config)
+        }
+    }
+
+    /// Shakes hands over `tcp` with the one whose certificate must have `name`. A certificate that
+    /// is not believed is [`io::ErrorKind::InvalidData`].
+    pub(crate) fn shake_hands(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        tcp: TcpStream,
+    ) -> io::Result<super::Stream> {
+        let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        let mut stream = StreamOwned::new(session, tcp);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        Ok(super::Stream::Tls(Box::new(stream)))
     }
 
     /// The name that the certificate of `authority` (`HOST` or `HOST:PORT`) must have.

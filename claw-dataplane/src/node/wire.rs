@@ -22,6 +22,7 @@ use crate::ingest::authorize;
 use crate::ingest::decode::Routed;
 use crate::ingest::http::{Expiry, Flow};
 use crate::ingest::problem::{Problem, ProblemKind};
+use crate::ingest::render::today::outcome_today;
 use crate::ingest::routes::Route;
 use crate::ingest::wire::answers::{Asked, welcome_frame};
 use crate::ingest::wire::decode::{Input, decode, route_of};
@@ -309,10 +310,12 @@ impl Gate {
         };
         wire.link.in_flight_count = wire.link.in_flight_count.saturating_sub(1);
         let asked = place.asked(now_ms);
+        let outcome = outcome_today(&self.schema, outcome);
+        let outcome = outcome.expect("encoded by a shard of this version");
         let status = wire
             .link
             .answers
-            .outcome(&mut peer.send, asked, outcome, position)
+            .outcome(&mut peer.send, asked, &outcome, position)
             .expect("encoded by a shard of this version");
         self.metrics.answered(Some(place.route), status);
     }

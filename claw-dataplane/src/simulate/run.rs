@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use claw_common::id::Id;
 use claw_sdk::transport::server_name;
 use claw_sdk::{Signer, Trust, TrustError};
+use rustls::pki_types::ServerName;
 
 use super::answer::OrderState;
 use super::audit::{Company, Evidence, audit};
@@ -60,9 +61,6 @@ pub enum RunError {
     /// No certificates to trust.
     #[error("cannot decide whom to trust")]
     Trust(#[from] TrustError),
-    /// Not simulated.
-    #[error("cannot send shoppers over the wire protocol under TLS; use a plain listener")]
-    WireOverTls,
     /// Products could not be made or read back.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -117,8 +115,23 @@ pub enum Carrier {
 /// Where shoppers go, and whom they trust there.
 struct Destination {
     target: SocketAddrV4,
-    tls: Option<Tls>,
-    trust: Option<Trust>,
+    secure: Option<Secured>,
+}
+
+/// Whom to believe there, and whose certificate it must be.
+struct Secured {
+    trust: Trust,
+    name: ServerName<'static>,
+}
+
+impl Secured {
+    fn tls(&self, protocol: Protocol) -> Tls {
+        let config = match protocol {
+            Protocol::Http => self.trust.client_config(),
+            Protocol::Wire { .. } => self.trust.wire_client_config(),
+        };
+        Tls { config, name: self.name.clone() }
+    }
 }
 
 /// Runs everything and judges it. What goes wrong with single requests is in the report.
@@ -137,12 +150,9 @@ pub fn run(options: &RunOptions, progress: &mut Progress) -> Result<Report, RunE
         node = Some(started);
         (destination, Company::Alone)
     };
-    if destination.tls.is_some() && options.protocol != Protocol::Http {
-        return Err(RunError::WireOverTls);
-    }
     let client_options = Options {
         target: destination.target,
-        tls: destination.tls,
+        tls: destination.secure.as_ref().map(|secure| secure.tls(options.protocol)),
         protocol: options.protocol,
         token_audience: options.token_audience.clone(),
         users: options.users,
@@ -152,8 +162,8 @@ pub fn run(options: &RunOptions, progress: &mut Progress) -> Result<Report, RunE
         run_nonce: u128::from(getrandom::u64()?) << 64 | u128::from(getrandom::u64()?),
         request_timeout: REQUEST_TIMEOUT,
     };
-    let people =
-        People { store: &options.store, key: &options.key, trust: destination.trust.as_ref() };
+    let trust = destination.secure.as_ref().map(|secure| &secure.trust);
+    let people = People { store: &options.store, key: &options.key, trust };
     let outcome = shop(&people, &client_options, &scenario, progress);
     progress.finish();
     if let (Err(_), Some(node)) = (&outcome, &mut node) {
@@ -266,7 +276,7 @@ fn start(options: &RunOptions) -> Result<(NodeProcess, Destination), RunError> {
     if options.carrier == Carrier::Plain {
         let node = NodeProcess::start(&command)?;
         let target = node.address();
-        return Ok((node, Destination { target, tls: None, trust: None }));
+        return Ok((node, Destination { target, secure: None }));
     }
     let certificate = options.store.join("keys/tls.crt");
     if !certificate.exists() {
@@ -297,13 +307,12 @@ fn make_certificate(options: &RunOptions) -> Result<(), RunError> {
 fn find(url: &str, authorities: Option<&Path>) -> Result<Destination, RunError> {
     let target = resolve(url)?;
     let Some(rest) = url.strip_prefix("https://") else {
-        return Ok(Destination { target, tls: None, trust: None });
+        return Ok(Destination { target, secure: None });
     };
     let trust = authorities.map_or_else(Trust::system, Trust::file)?;
     let name = server_name(rest.trim_end_matches('/'));
     let name = name.ok_or_else(|| RunError::Address { url: url.to_owned() })?;
-    let tls = Some(Tls { config: trust.client_config(), name });
-    Ok(Destination { target, tls, trust: Some(trust) })
+    Ok(Destination { target, secure: Some(Secured { trust, name }) })
 }
 
 fn resolve(url: &str) -> Result<SocketAddrV4, RunError> {

@@ -4,9 +4,11 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use claw_sdk::client::{Call, Response};
 use claw_sdk::signature::digest::write_digest;
+use claw_sdk::wire::{Basket, Checkout, Client, Command, Extras, Line, Mode, Options};
 use claw_tests::{Node, Store};
 use serde_json::{Value, json};
 
@@ -203,6 +205,60 @@ fn export(store: &Store, subject: &str) -> String {
 fn logged_forgotten(store: &Store) -> Vec<Value> {
     let records = log_records(store).into_iter();
     records.filter(|record| record["kind"] == "subject-forgotten").collect()
+}
+
+#[test]
+fn what_comes_over_the_wire_is_sealed_and_forgotten_like_the_rest() {
+    let mut world = World::start_on(store_with_personal_members(), &[]);
+    world.stock("mug", 100, 100);
+    let mut answers = String::new();
+    for (key, mode) in [("storefront-hmac", Mode::Session), ("storefront", Mode::Signed)] {
+        let signer = Arc::new(world.store.signer(key));
+        let options = Options { mode, ..Options::default() };
+        let mut client = Client::connect(world.node.authority(), signer, options).expect("welcome");
+        let mut ask = |command: &Command<'_>, members: &Value| {
+            let members = members.to_string();
+            let extras = Extras { members: &members, ..Extras::default() };
+            let answer = client.call_with(command, extras).expect("an answer");
+            write!(answers, "{answer:?}").expect("a String takes it");
+            answer.status
+        };
+        let lines = [Line { sku: "mug", quantity: 1 }];
+        let hold = Command::CreateHold { session: "s-1", lines: &lines, ttl_ms: None };
+        assert_eq!(ask(&hold, &json!({"phone": PHONE})), 201);
+        let lines = [Line { sku: "mug", quantity: 9000 }];
+        let short = Command::CreateHold { session: "s-1", lines: &lines, ttl_ms: None };
+        assert_eq!(ask(&short, &json!({"phone": REFUSED})), 409);
+        let lines = [Line { sku: "mug", quantity: 1 }];
+        let ship_to = json!({"name": ADDRESS}).to_string();
+        let order = Command::Checkout(Checkout {
+            session: "s-1",
+            basket: Basket::Lines(&lines),
+            coupon: "",
+            region: "",
+            payment_token: "",
+            ship_to: &ship_to,
+            wait_ms: 10_000,
+        });
+        assert_eq!(ask(&order, &json!({"channel": "web", "gift_message": MESSAGE})), 200);
+        // Refused before a shard is asked.
+        assert_eq!(ask(&order, &json!({"gift_message": REFUSED.repeat(9)})), 422);
+    }
+    assert_unmarked(&answers);
+    let kept = export(&world.store, "s-1");
+    for mark in [ADDRESS, MESSAGE, PHONE] {
+        assert_eq!(kept.matches(mark).count(), 2, "{mark} in {kept}");
+    }
+    assert_eq!(claw(&world.store, &["forget", "s-1"]).status.code(), Some(0));
+    assert_unmarked(&export(&world.store, "s-1"));
+    assert!(world.node.terminate().success());
+    assert_unmarked(&world.node.said());
+    for mark in MARKS {
+        assert_eq!(files_with(world.store.path(), mark.as_bytes()), [] as [&str; 0], "{mark}");
+    }
+    let full = json_of(&claw(&world.store, &["audit", "--full", "--json"]));
+    assert_eq!(full["full"]["evidence"]["findings_count"], 0, "{full}");
+    assert_eq!(claw(&world.store, &["log", "verify"]).status.code(), Some(0));
 }
 
 #[test]

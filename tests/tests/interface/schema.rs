@@ -1,7 +1,9 @@
 //! The State-Schema: a store's own members and bounds, from its file to the log.
 
 use std::fs;
+use std::sync::Arc;
 
+use claw_sdk::wire::{Client, Command, Options, Outcome};
 use claw_tests::{Node, Store, program};
 use serde_json::{Value, json};
 
@@ -166,6 +168,11 @@ fn built_in_events_of_older_versions_are_read_as_todays() {
     let mut world = World::start_on(store, &[]);
     let shown = done(&world.storefront.get("/v1/products/clog"), 200);
     assert_eq!(shown["attributes"], today);
+    let signer = Arc::new(world.store.signer("storefront-hmac"));
+    let mut wire = Client::connect(world.node.authority(), signer, Options::default()).unwrap();
+    let answer = wire.call(&Command::ReadProduct { sku: "clog" }).expect("an answer");
+    let Some(Outcome::Product(read)) = answer.outcome() else { panic!("{answer:?}") };
+    assert_eq!(serde_json::from_str::<Value>(read.attributes).expect("JSON"), today);
     let blue = json!({"colour": "blue"});
     done(&world.source.put("/v1/products/boot", &product(&blue)), 201);
     let list = done(&world.operator.get("/v1/products"), 200);

@@ -8,3 +8,4 @@ mod certificates;
 mod clients;
 mod openssl;
 mod refused;
+mod wire;

@@ -35,6 +35,11 @@ impl Outcome<'_> {
 impl Encode for Outcome<'_> {
     fn encode(&self, writer: &mut Writer<'_>) {
         match self {
+            // What is remembered of a command says nothing of attributes and stays as it was.
+            Outcome::Product(view) if view.attributes_version != 0 => {
+                writer.u8(PRODUCT_WHOLE);
+                view.encode_whole(writer);
+            }
             Outcome::Product(view) => {
                 writer.u8(1);
                 view.encode(writer);
@@ -121,8 +126,27 @@ impl<'a> Decode<'a> for Outcome<'a> {
                 entries: reader.u64()?,
                 hash: reader.option(Reader::array)?,
             }),
+            PRODUCT_WHOLE => Self::Product(ProductView::decode_whole(reader)?),
             _ => return Err(reader.invalid("outcome")),
         })
+    }
+}
+
+/// The code of a product with its attributes, read and never remembered: a node's own matter, which
+/// the wire protocol does not carry.
+pub const PRODUCT_WHOLE: u8 = 14;
+
+impl<'a> ProductView<'a> {
+    /// With the version of its attributes before it.
+    pub fn encode_whole(&self, writer: &mut Writer<'_>) {
+        writer.u16(self.attributes_version);
+        self.encode(writer);
+    }
+
+    /// Reads what [`ProductView::encode_whole`] wrote.
+    pub fn decode_whole(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let attributes_version = r.u16()?;
+        Ok(Self { attributes_version, ..Self::decode(r)? })
     }
 }
 
@@ -140,7 +164,6 @@ impl Encode for ProductView<'_> {
         writer.text(self.name);
         self.price.encode(writer);
         writer.large(self.attributes.as_bytes());
-        writer.u16(self.attributes_version);
         for number in [self.received, self.removed, self.held, self.sold, self.version] {
             writer.u64(number);
         }
@@ -155,7 +178,7 @@ impl<'a> Decode<'a> for ProductView<'a> {
             name: r.text()?,
             price: Money::decode(r)?,
             attributes: large_text(r)?,
-            attributes_version: r.u16()?,
+            attributes_version: 0,
             received: r.u64()?,
             removed: r.u64()?,
             held: r.u64()?,

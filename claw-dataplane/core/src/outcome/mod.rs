@@ -15,12 +15,15 @@ use claw_common::time::UnixMs;
 use crate::command::CouponTerms;
 use crate::lines::Lines;
 
+pub use codec::PRODUCT_WHOLE;
+
 /// The answer to a command.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome<'a> {
     /// A product as it is now.
     Product(ProductView<'a>),
-    /// Products of one shard in SKU order: encoded [`ProductView`]s one after the other.
+    /// Products of one shard in SKU order: encoded [`ProductView`]s one after the other, each as
+    /// [`ProductView::encode_whole`] writes it.
     Products {
         /// How many.
         count: u16,

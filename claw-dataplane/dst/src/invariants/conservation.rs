@@ -5,7 +5,7 @@
 //! on the side of its owner.
 
 use claw_common::time::UnixMs;
-use claw_core::codec::{Decode, Reader};
+use claw_core::codec::Reader;
 use claw_core::command::Command;
 use claw_core::outcome::{Outcome, ProductView};
 use claw_core::shard::Shard;
@@ -29,7 +29,7 @@ pub(crate) fn check_shard(shard: &mut Shard, now_ms: UnixMs) -> Checked {
     check(totals.balances(), NAME, || format!("shard {}: {totals:?}", shard.id()))?;
     let mut reader = Reader::new(views);
     for _ in 0..count {
-        let view = ProductView::decode(&mut reader)
+        let view = ProductView::decode_whole(&mut reader)
             .map_err(|error| Violation::new("answers decode", error.to_string()))?;
         check_product(&view)?;
     }

@@ -5,7 +5,7 @@
 //! was not answered is sent again under its number. For a pipeline of one's own there are
 //! [`Client::send`], [`Client::flush`] and [`Client::receive`].
 //!
-//! Owns the socket and the waiting. No TLS: put the connection under a tunnel where others listen.
+//! Owns the socket and the waiting. TLS with the feature `tls`: say whom to trust.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
@@ -19,6 +19,7 @@ use super::error::WireError;
 use super::handshake::{Mode, Welcome};
 use super::machine::{Identity, Machine};
 use crate::key::Signer;
+use crate::transport::Stream;
 
 /// How a client connects, and for how long it tries.
 #[derive(Clone, Debug)]
@@ -33,6 +34,9 @@ pub struct Options {
     pub patience: Duration,
     /// Longest wait for a connection, and for bytes while something is unanswered.
     pub timeout: Duration,
+    /// Speak TLS, and believe these certificates; `None`: TCP as it is.
+    #[cfg(feature = "tls")]
+    pub trust: Option<crate::transport::Trust>,
 }
 
 impl Default for Options {
@@ -43,6 +47,8 @@ impl Default for Options {
             sequence_first: 1,
             patience: Duration::from_secs(30),
             timeout: Duration::from_secs(35),
+            #[cfg(feature = "tls")]
+            trust: None,
         }
     }
 }
@@ -77,7 +83,10 @@ pub struct Client {
     peer: String,
     machine: Machine,
     options: Options,
-    stream: Option<TcpStream>,
+    stream: Option<Stream>,
+    /// Kept over connections, so that TLS sessions are resumed.
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<rustls::ClientConfig>>,
     backoff: Backoff,
 }
 
@@ -92,6 +101,8 @@ impl Client {
         let mut client = Self {
             peer: peer.to_owned(),
             machine: Machine::new(identity, options.sequence_first),
+            #[cfg(feature = "tls")]
+            tls: options.trust.as_ref().map(crate::transport::Trust::wire_client_config),
             options,
             stream: None,
             backoff: Backoff::default(),
@@ -243,7 +254,11 @@ impl Client {
                 Err(error) => return Err(self.failed("write to", error)),
             }
         }
-        Ok(())
+        // TLS may keep a part of a record.
+        match self.stream.as_mut().map_or(Ok(()), Stream::flush) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failed("write to", error)),
+        }
     }
 
     fn read_some(&mut self) -> Result<(), WireError> {
@@ -304,7 +319,18 @@ impl Client {
         self.write_some()
     }
 
-    fn connect_stream(&self) -> io::Result<TcpStream> {
+    fn connect_stream(&self) -> io::Result<Stream> {
+        let tcp = self.connect_tcp()?;
+        #[cfg(feature = "tls")]
+        if let Some(config) = &self.tls {
+            let name = crate::transport::server_name(&self.peer)
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "its name is none"))?;
+            return crate::transport::shake_hands(Arc::clone(config), name, tcp);
+        }
+        Ok(Stream::Plain(tcp))
+    }
+
+    fn connect_tcp(&self) -> io::Result<TcpStream> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         let addresses: Vec<SocketAddr> = self.peer.to_socket_addrs()?.collect();
         for address in addresses {

@@ -65,9 +65,10 @@ pub enum WireError {
 
 impl WireError {
     /// Whether a new connection may go better: the old one broke, or the node said so.
-    pub const fn is_momentary(&self) -> bool {
+    pub fn is_momentary(&self) -> bool {
         match self {
-            Self::Io { .. } => true,
+            // A certificate that is not believed will not be believed the next time.
+            Self::Io { source, .. } => source.kind() != std::io::ErrorKind::InvalidData,
             Self::Closed { retry, .. } => *retry,
             _ => false,
         }

@@ -36,7 +36,7 @@ impl<'a> Page<'a> {
         self.next = None;
         if self.left > 0 {
             self.left -= 1;
-            self.next = Some(ProductView::decode(&mut self.reader)?);
+            self.next = Some(ProductView::decode_whole(&mut self.reader)?);
         }
         Ok(())
     }

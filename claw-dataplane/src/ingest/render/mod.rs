@@ -8,21 +8,22 @@ pub mod list;
 pub mod pages;
 pub mod refusal;
 pub mod text;
+pub mod today;
 pub mod views;
 pub mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use claw_common::id::Position;
 use claw_core::codec::{CodecError, Decode as _, Reader};
-use claw_core::outcome::{OrderState, Outcome, ProductView};
+use claw_core::outcome::{OrderState, Outcome};
 use claw_core::schema::CompiledSchema;
 
 use self::text::write_number;
+use self::today::attributes_today;
 use super::openapi::{Description, contract_of, may_refuse};
 use super::problem::{Member, Problem, ProblemKind};
 use super::routes::Route;
@@ -345,14 +346,6 @@ fn write_positions(out: &mut Vec<u8>, positions: &[Position]) {
         out.push(b':');
         write_number(out, position.sequence);
     }
-}
-
-/// A product's attributes as today's schema reads them. The chain of upcasters was proved when the
-/// schema was compiled; what a schema older than the log cannot read is shown as it was written.
-fn attributes_today<'a>(schema: Option<&CompiledSchema>, view: &ProductView<'a>) -> Cow<'a, str> {
-    let written = view.attributes;
-    let today = schema.map(|schema| schema.attributes_today(view.attributes_version, written));
-    today.and_then(Result::ok).unwrap_or(Cow::Borrowed(written))
 }
 
 fn write_extra(out: &mut Vec<u8>, extra: Extra<'_>) {

@@ -164,6 +164,12 @@ impl Connection {
     /// Reads once into `buffer`; `None` when there is nothing now.
     pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<Read>> {
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        if let Some(secure) = &mut self.secure {
+            let count = secure.take(buffer);
+            if count > 0 {
+                return Ok(Some(Read { count, more: true, ended: false }));
+            }
+        }
         loop {
             match stream.read(buffer) {
                 Ok(count) => {

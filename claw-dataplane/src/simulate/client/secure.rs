@@ -25,7 +25,8 @@ impl Tls {
     /// A session for a connection that begins.
     pub fn begin(&self) -> io::Result<Secure> {
         let session = ClientConnection::new(Arc::clone(&self.config), self.name.clone());
-        Ok(Secure { session: Box::new(session.map_err(io::Error::other)?) })
+        let session = Box::new(session.map_err(io::Error::other)?);
+        Ok(Secure { session, opened: Vec::new(), taken: 0 })
     }
 }
 
@@ -33,6 +34,9 @@ impl Tls {
 #[derive(Debug)]
 pub struct Secure {
     session: Box<ClientConnection>,
+    /// Opened, and `taken` bytes of it handed out.
+    opened: Vec<u8>,
+    taken: usize,
 }
 
 impl Secure {
@@ -73,29 +77,34 @@ impl Secure {
         !self.session.wants_write()
     }
 
-    /// Opens `buffer[..received_bytes]` in place. Plaintext is shorter than what it came in, so
-    /// it never overtakes the records still to be opened.
+    /// Opens `buffer[..received_bytes]` and puts what was in it there instead. A record that came
+    /// in parts opens to more than its last part: what does not fit is kept for [`Secure::take`].
     pub fn open(&mut self, buffer: &mut [u8], received_bytes: usize) -> io::Result<Read> {
-        let (mut opened, mut taken) = (0, 0);
         let mut ended = received_bytes == 0;
-        while taken < received_bytes {
-            let mut records = &buffer[taken..received_bytes];
-            taken += self.session.read_tls(&mut records)?;
-            self.session.process_new_packets().map_err(io::Error::other)?;
-            loop {
-                match self.session.reader().read(&mut buffer[opened..taken]) {
-                    Ok(0) => {
-                        // Closed, or no room left: then everything up to here was opened.
-                        ended |= opened < taken;
-                        break;
-                    }
-                    Ok(count) => opened += count,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(error),
-                }
-            }
+        let mut records = &buffer[..received_bytes];
+        while !records.is_empty() {
+            self.session.read_tls(&mut records)?;
+            let state = self.session.process_new_packets().map_err(io::Error::other)?;
+            ended |= state.peer_has_closed();
+            let start = self.opened.len();
+            self.opened.resize(start + state.plaintext_bytes_to_read(), 0);
+            self.session.reader().read_exact(&mut self.opened[start..])?;
         }
-        let more = received_bytes == buffer.len();
-        Ok(Read { count: opened, more, ended: ended && opened == 0 })
+        let count = self.take(buffer);
+        let more = received_bytes == buffer.len() || self.taken < self.opened.len();
+        Ok(Read { count, more, ended: ended && count == 0 })
+    }
+
+    /// Hands out what was opened and found no room; how much of it.
+    pub fn take(&mut self, buffer: &mut [u8]) -> usize {
+        let left = &self.opened[self.taken..];
+        let count = left.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&left[..count]);
+        self.taken += count;
+        if self.taken == self.opened.len() {
+            self.opened.clear();
+            self.taken = 0;
+        }
+        count
     }
 }

@@ -28,6 +28,7 @@ use super::super::user::{Action, Event, Manner, Operation, Source};
 use super::connection::{Connection, Ending, Link};
 use super::engine::Engine;
 use super::request::CHECKOUT_WAIT_S;
+use super::secure::Tls;
 use super::system::{self, Ready};
 use super::traffic::Sent;
 
@@ -135,11 +136,12 @@ impl Engine<'_> {
     }
 
     pub(super) fn start_channel(&mut self, number: u32) -> io::Result<()> {
+        let secure = self.options.tls.as_ref().map(Tls::begin).transpose()?;
         let stream = system::connect(self.options.source(number), self.options.target)?;
         let generation = self.channel(number).connection.generation();
         self.epoll.add(&stream, u64::from(number) | u64::from(generation) << 32)?;
         let channel = self.channel(number);
-        channel.connection.start(stream, None);
+        channel.connection.start(stream, secure);
         channel.opening = true;
         self.connecting += 1;
         Ok(())
@@ -246,7 +248,14 @@ impl Engine<'_> {
             self.fleet().mark(number);
         }
         let channel = self.channel(number);
-        if ready.writable && !channel.connection.flushed() {
+        let securing = channel.connection.link() == Link::Securing;
+        if securing {
+            channel.connection.shake_hands()?;
+            if channel.connection.opening() {
+                return Ok(());
+            }
+        }
+        if (ready.writable || securing) && !channel.connection.flushed() {
             channel.connection.flush()?;
         }
         if ready.readable { self.read_channel(number, ready.over) } else { Ok(()) }

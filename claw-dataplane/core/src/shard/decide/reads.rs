@@ -3,7 +3,7 @@
 use claw_common::limits::{LIST_BYTES_MAX, LIVE_HASH_ENTRIES_MAX};
 
 use super::may_touch;
-use crate::codec::{Encode, Writer};
+use crate::codec::Writer;
 use crate::command::Command;
 use crate::outcome::{HoldState, Missing, Outcome, Refusal, StateView};
 use crate::shard::Shard;
@@ -86,7 +86,7 @@ impl Shard {
             }
             views.resize(end, 0);
             let mut writer = Writer::new(&mut views[start..]);
-            view.encode(&mut writer);
+            view.encode_whole(&mut writer);
             let written = writer.written();
             views.truncate(start + written);
             count += 1;
