@@ -65,7 +65,9 @@ fn holds_one_by_one_and_by_the_thousand_pass_under_tls_in_both_modes() {
         assert!(matches!(client.call(&HOLD).expect("an answer").outcome(), Some(Outcome::Hold(_))));
         // Frames of many records in both directions.
         let mut made = 0;
-        client.batch(&[HOLD; 1_000], |_, answer| made += u32::from(answer.status == 201)).unwrap();
+        client
+            .batch(&vec![HOLD; 1_000], |_, answer| made += u32::from(answer.status == 201))
+            .unwrap();
         assert_eq!(made, 1_000);
         assert_eq!(held(&mut client), before + 1_001);
     }
@@ -100,12 +102,12 @@ fn certificate_that_is_not_believed_ends_it_at_once() {
     let stranger = Served::start(&[]);
     let start = std::time::Instant::now();
     let patient = Options {
-        patience: Duration::from_secs(3_600),
+        patience: Duration::from_hours(1),
         ..options(Some(trust(&stranger)), Mode::Session)
     };
     let error = connect(&served, "storefront-hmac", patient).expect_err("another's certificate");
     assert!(!error.is_momentary() && format!("{error:?}").contains("BadSignature"), "{error:?}");
-    assert!(start.elapsed() < Duration::from_secs(600), "an hour was not waited");
+    assert!(start.elapsed() < Duration::from_mins(10), "an hour was not waited");
 }
 
 #[test]
