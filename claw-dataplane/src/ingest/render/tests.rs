@@ -315,7 +315,7 @@ fn lists_merge_the_shards_pages_and_say_where_to_go_on() {
             let view = product(sku);
             let mut bytes = vec![0; 4096];
             let mut writer = Writer::new(&mut bytes);
-            view.encode(&mut writer);
+            view.encode_whole(&mut writer);
             let written = writer.written();
             views.extend_from_slice(&bytes[..written]);
         }

@@ -14,6 +14,7 @@ use claw_core::log::{
     BlockDraft, BlockPlace, BlockView, Opening, RecordView, SealInputs, Sealed, ShardTail,
     StoreShape, StreamTail, seal_mark, segment_file_name,
 };
+use claw_core::shard::event::EventKind;
 
 use crate::log::{LogPaths, Rebuild, RecoverError, Recovered, Snapshot, format_streams, recover};
 
@@ -250,7 +251,7 @@ impl StreamWriter {
 pub(crate) fn draft<'a>(kind: u16, now_ms: u64) -> Draft<'a> {
     Draft {
         kind,
-        event_version: 1,
+        event_version: EventKind::from_code(kind).map_or(1, EventKind::version),
         key: 2,
         auth_mode: AuthMode::HmacSha256,
         accepted: Hlc::from_unix_ms(now_ms),
