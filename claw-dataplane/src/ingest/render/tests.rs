@@ -1,5 +1,7 @@
 //! Answers as clients see them: every outcome, every refusal, heads and lists.
 
+use std::borrow::Cow;
+
 use claw_common::id::{Id, ShardId};
 use claw_common::money::{Currency, Money};
 use claw_core::codec::{Encode, Writer};
@@ -162,6 +164,29 @@ fn products_show_their_stock_and_version() {
     assert_eq!(made.body, expected);
     let again = ProductView { created: false, attributes: "", ..view };
     assert_eq!(answer(&Outcome::Product(again), of(Route::ProductPut)).status, 200);
+}
+
+#[test]
+fn product_read_over_the_wire_has_the_shape_of_today_and_the_code_of_the_protocol() {
+    let text = "[schema]\nversion = 2\n[events.product-put]\nversion = 2\n\
+                upcasters = [{ from = 1, to = 2, steps = [\n\
+                { rename = \"attributes.color\", to = \"attributes.colour\" }] }]\n\
+                [events.product-put.attributes]\ncolour = { type = \"text\" }\n";
+    let file = SchemaFile { name: "schema/a.toml".to_owned(), text: text.to_owned() };
+    let schema = CompiledSchema::parse(&[file]).unwrap();
+    let written = product("a");
+    for (version, shown) in [(1, "{\"colour\":\"red\"}"), (2, written.attributes)] {
+        let kept =
+            encoded(&Outcome::Product(ProductView { attributes_version: version, ..written }));
+        let expected = ProductView { attributes: shown, attributes_version: 0, ..written };
+        let said = today::outcome_today(&schema, &kept).unwrap();
+        assert_eq!(*said, encoded(&Outcome::Product(expected)));
+        assert_eq!(said[0], 1, "the protocol's own code of a product");
+    }
+    // What is remembered of a command goes out as it is, byte for byte.
+    let remembered = encoded(&Outcome::Product(ProductView { attributes_version: 0, ..written }));
+    let said = today::outcome_today(&schema, &remembered).unwrap();
+    assert!(matches!(said, Cow::Borrowed(said) if said == remembered));
 }
 
 #[test]
