@@ -1,7 +1,7 @@
 //! What a running node says of its shards: a hash of each one's state and the record it is of.
 //!
-//! Owns the asking. A shard that holds too much to be hashed while it serves is named and left out;
-//! the replay is compared in `full/states.rs`.
+//! Owns the asking. A shard that holds too much to be hashed while it serves claims nothing and is
+//! named in the report; the replay is compared in `full/states.rs`.
 
 use anyhow::{Context as _, bail};
 use claw_common::id::ShardId;
@@ -9,18 +9,17 @@ use claw_sdk::{Client, Signer, Trust};
 use serde_json::Value;
 
 use super::AuditArgs;
-use super::full::{Claim, Whose};
-use crate::cli::output;
+use super::full::{Claim, Live, Whose};
 use crate::config::{Config, Overrides};
 
 /// Asks every shard of the node at `url`.
-pub(super) fn ask(args: &AuditArgs, url: &str) -> anyhow::Result<Vec<Claim>> {
+pub(super) fn ask(args: &AuditArgs, url: &str) -> anyhow::Result<Live> {
     let config = Config::load(&args.store, &Overrides::from_environment())?;
     let mut client = Client::new(url, Some(Signer::load(&args.store, &args.key)?))?;
     if let Some(path) = &args.ca {
         client.set_trust(Trust::file(path)?);
     }
-    let mut claims = Vec::new();
+    let mut live = Live::default();
     for shard in 0..config.store.shards {
         let target = format!("/v1/shards/{shard}/state");
         let answer = client.request("GET", &target, b"")?;
@@ -30,14 +29,12 @@ pub(super) fn ask(args: &AuditArgs, url: &str) -> anyhow::Result<Vec<Claim>> {
             bail!("ask {url} for the state of shard {shard}: {}, {said:?}", answer.status);
         }
         let read = claim(ShardId(shard), &body);
-        let claim = read.with_context(|| format!("read what {url} said of shard {shard}"))?;
-        if claim.is_none() {
-            let entries = &body["entries"];
-            output::talk(&format!("shard {shard} serves {entries} entries: too many to hash live"));
+        match read.with_context(|| format!("read what {url} said of shard {shard}"))? {
+            Some(claim) => live.claims.push(claim),
+            None => live.unhashed.push(ShardId(shard)),
         }
-        claims.extend(claim);
     }
-    Ok(claims)
+    Ok(live)
 }
 
 /// What one answer claims; `None` where the shard holds too much.

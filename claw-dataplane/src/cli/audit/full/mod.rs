@@ -29,7 +29,7 @@ use crate::config::{Config, KeyRegistry, Overrides, load_schema};
 
 use evidence::Evidence;
 use keys::LoggedKeys;
-pub(super) use states::{Claim, Whose};
+pub(super) use states::{Claim, Live, Whose};
 
 use states::States;
 use trees::Trees;
@@ -112,7 +112,7 @@ pub(super) fn audit(
     source: &Source,
     store: &Path,
     public: Option<[u8; 32]>,
-    live: &[Claim],
+    live: Live,
 ) -> anyhow::Result<FullReport> {
     let config = Config::load(store, &Overrides::from_environment())?;
     let schema = load_schema(store)?;

@@ -33,6 +33,14 @@ pub(in crate::cli::audit) struct Claim {
     pub(in crate::cli::audit) state_hash: Digest,
 }
 
+/// What a running node said of its shards.
+#[derive(Debug, Default)]
+pub(in crate::cli::audit) struct Live {
+    pub(in crate::cli::audit) claims: Vec<Claim>,
+    /// Shards that hold too much to be hashed while they serve: nothing of them is compared.
+    pub(in crate::cli::audit) unhashed: Vec<ShardId>,
+}
+
 impl Whose {
     const fn words(self) -> &'static str {
         match self {
@@ -47,6 +55,7 @@ impl Whose {
 pub(super) struct States {
     rebuilt: Rebuilt,
     claims: Vec<Claim>,
+    unhashed: Vec<ShardId>,
     compared_count: [usize; 2],
     part: Part,
     failed: bool,
@@ -57,11 +66,11 @@ impl States {
         source: &Source,
         config: &Config,
         schema_hash: Digest,
-        live: &[Claim],
+        live: Live,
     ) -> anyhow::Result<Self> {
         let shape = source.tails[0].superblock.shape;
         let mut part = Part::new("states");
-        let mut claims = live.to_vec();
+        let Live { mut claims, unhashed } = live;
         let folder = &source.paths.snapshots;
         for shard in (0..shape.shards_count).map(ShardId).filter(|_| folder.is_dir()) {
             let found = shard_snapshots(folder, shape.store_id, shard)?;
@@ -79,7 +88,8 @@ impl States {
             }
         }
         let rebuilt = Rebuilt::new(config, schema_hash);
-        let mut states = Self { rebuilt, claims, compared_count: [0; 2], part, failed: false };
+        let compared_count = [0; 2];
+        let mut states = Self { rebuilt, claims, unhashed, compared_count, part, failed: false };
         for shard in (0..shape.shards_count).map(ShardId) {
             states.compare(shard, 0);
         }
@@ -119,13 +129,39 @@ impl States {
                 self.part.find(format!("{whose} state is of {place}, which the log does not have"));
             }
         }
-        let [snapshots, live] = self.compared_count;
-        let mut checked =
-            format!("replayed from the first record, compared with {snapshots} snapshots");
-        if live > 0 {
-            write!(checked, " and {live} shards of the running node").expect("a String takes it");
-        }
-        self.part.checked = checked;
+        self.part.checked = checked(self.compared_count, &self.unhashed);
         self.part
+    }
+}
+
+/// What was compared, and what could not be, in words.
+fn checked([snapshots, live]: [usize; 2], unhashed: &[ShardId]) -> String {
+    let mut words = format!("replayed from the first record, compared with {snapshots} snapshots");
+    if live > 0 {
+        write!(words, " and {live} shards of the running node").expect("a String takes it");
+    }
+    if !unhashed.is_empty() {
+        let shards: Vec<_> = unhashed.iter().map(ToString::to_string).collect();
+        let shards = shards.join(", ");
+        write!(words, "; NOT with the running node's shards {shards}: too large to hash live")
+            .expect("a String takes it");
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shard_that_was_not_compared_is_never_passed_over() {
+        let all = "replayed from the first record, compared with 3 snapshots";
+        let unhashed = [ShardId(0), ShardId(2)];
+        let not = "; NOT with the running node's shards 0, 2: too large to hash live";
+        assert_eq!(checked([3, 0], &[]), all);
+        assert_eq!(checked([3, 2], &[]), format!("{all} and 2 shards of the running node"));
+        let some = format!("{all} and 1 shards of the running node{not}");
+        assert_eq!(checked([3, 1], &unhashed), some);
+        assert_eq!(checked([3, 0], &unhashed), format!("{all}{not}"));
     }
 }
