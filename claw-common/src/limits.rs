@@ -59,6 +59,17 @@ pub const WIRE_AFTER_MAX: usize = SHARDS_MAX;
 /// Longest text of a payment (a gateway's token, name, secret or code), bytes.
 pub const PAYMENT_TEXT_BYTES_MAX: usize = 255;
 
+/// How often an authorisation that the shopper must act on is asked after, milliseconds; a webhook
+/// of the gateway's is usually there first.
+pub const PAYMENT_ACTION_POLL_MS: u64 = 5_000;
+/// Attempts of a saga's step that come to nothing before it gives up or is parked: some eight
+/// minutes at the delays below.
+pub const SAGA_ATTEMPTS_MAX: u16 = 24;
+/// Delay after a first attempt that came to nothing, milliseconds; doubled from there.
+pub const SAGA_RETRY_DELAY_MS_MIN: u64 = 200;
+/// Longest delay between attempts, milliseconds.
+pub const SAGA_RETRY_DELAY_MS_MAX: u64 = 30_000;
+
 /// A signature's `created` may be this old, milliseconds.
 pub const SIGNATURE_AGE_MS_MAX: u64 = 300_000;
 /// A signature's `created` may be this far ahead of our clock, milliseconds.

@@ -30,6 +30,11 @@ pub enum Effect {
         /// The encoded [`crate::shard::message::Message`], in [`Effects::bytes`].
         message: Span,
     },
+    /// Ask the vault. Never lost while the node runs; after a crash the order asks again.
+    AskVault {
+        /// The encoded [`crate::payment::Ask`], in [`Effects::bytes`].
+        ask: Span,
+    },
     /// Tell watchers of a topic. Dropped by the shell while nobody can subscribe.
     Notify {
         /// The encoded [`crate::shard::notice::Notice`], in [`Effects::bytes`].
@@ -91,6 +96,7 @@ impl Effects {
                 Effect::Reply { to, outcome: moved(outcome), sequence, repeated }
             }
             Effect::Send { to, message } => Effect::Send { to, message: moved(message) },
+            Effect::AskVault { ask } => Effect::AskVault { ask: moved(ask) },
             Effect::Notify { notice } => Effect::Notify { notice: moved(notice) },
         }));
     }

@@ -24,6 +24,7 @@ pub mod merkle;
 pub mod outcome;
 pub mod payment;
 pub mod protocol;
+pub mod saga;
 pub mod schema;
 pub mod shard;
 pub mod stdx;

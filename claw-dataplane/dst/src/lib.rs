@@ -17,6 +17,7 @@
 
 mod ask;
 mod device;
+mod gateway;
 mod invariants;
 mod node;
 pub mod options;

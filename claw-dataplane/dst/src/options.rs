@@ -31,11 +31,13 @@ pub enum Canary {
     LostMessage,
     /// A start does not take up the multi-shard work that was open.
     NoResume,
+    /// The vault says that a payment is voided, and does nothing.
+    LostVoid,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoFlush,
         Self::EarlyReply,
         Self::LostRelease,
@@ -46,6 +48,7 @@ impl Canary {
         Self::FrozenExpiry,
         Self::LostMessage,
         Self::NoResume,
+        Self::LostVoid,
     ];
 }
 
@@ -135,6 +138,18 @@ pub struct Options {
     pub heartbeat_ms: u64,
     /// Most bytes of the store's own fields that come with a command.
     pub extra_bytes_max: u64,
+    /// Checkouts that are paid for.
+    pub paid_permille: u16,
+    /// Authorisations and captures that are refused for good.
+    pub vault_decline_permille: u16,
+    /// Questions to the vault whose result nobody knows, nothing done.
+    pub vault_away_permille: u16,
+    /// Questions to the vault that are done and not, or not rightly, answered.
+    pub vault_lose_permille: u16,
+    /// Authorisations that the shopper must act on.
+    pub vault_act_permille: u16,
+    /// Longest way to the vault and back, microseconds.
+    pub vault_us_max: u64,
 }
 
 impl Options {
@@ -178,6 +193,12 @@ impl Options {
             carts_max: pick(r, &[4, 64]),
             heartbeat_ms: pick(r, &[2, 10, 100]),
             extra_bytes_max: pick(r, &[0, 0, 200, 16 * 1024]),
+            paid_permille: pick(r, &[0, 500, 500, 1_000]),
+            vault_decline_permille: pick(r, &[0, 100, 400]),
+            vault_away_permille: pick(r, &[0, 50, 300]),
+            vault_lose_permille: pick(r, &[0, 50, 300]),
+            vault_act_permille: pick(r, &[0, 100, 300]),
+            vault_us_max: pick(r, &[100, 20_000, 500_000]),
         };
         // Slow shoppers live long: that takes no more looks at the clock than quick ones' lives.
         options.heartbeat_ms = options.heartbeat_ms.max(options.think_ms_max / 50);
@@ -225,7 +246,11 @@ impl fmt::Display for Options {
         write!(f, " slot_bytes={} deduplication_bytes={}", o.slot_bytes, o.deduplication_bytes)?;
         write!(f, " holds_max={} orders_max={}", o.holds_max, o.orders_max)?;
         write!(f, " carts_max={} heartbeat_ms={}", o.carts_max, o.heartbeat_ms)?;
-        write!(f, " extra_bytes_max={}", o.extra_bytes_max)?;
+        write!(f, " extra_bytes_max={} paid_permille={}", o.extra_bytes_max, o.paid_permille)?;
+        write!(f, " vault_decline_permille={}", o.vault_decline_permille)?;
+        write!(f, " vault_away_permille={}", o.vault_away_permille)?;
+        write!(f, " vault_lose_permille={}", o.vault_lose_permille)?;
+        write!(f, " vault_act_permille={} vault_us_max={}", o.vault_act_permille, o.vault_us_max)?;
         match o.overrides.canary {
             Some(canary) => write!(f, " canary={canary}"),
             None => Ok(()),

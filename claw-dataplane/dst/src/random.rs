@@ -14,6 +14,7 @@ pub(crate) enum Purpose {
     Node = 3,
     Options = 4,
     Workload = 5,
+    Vault = 6,
 }
 
 /// One stream of chance.

@@ -32,6 +32,10 @@ pub(crate) enum Happening {
     Durable { incarnation: u32, stream: u16, sequence: u64 },
     /// The device says that a superblock is durable.
     SuperblockDurable { incarnation: u32, stream: u16 },
+    /// The vault comes to a question.
+    Asked { ask: Vec<u8> },
+    /// An answer of the vault reaches the node.
+    Paid { incarnation: u32, answer: Vec<u8> },
     /// An answer reaches its shopper.
     Answer { attempt: u64, outcome: Vec<u8> },
     /// Housekeeping: time passes, marks, snapshots.
@@ -49,6 +53,7 @@ pub(crate) struct Scene {
     pub(crate) trace: Trace,
     pub(crate) node_random: Random,
     pub(crate) device_random: Random,
+    pub(crate) vault_random: Random,
     clock_random: Random,
     agenda: BTreeMap<(u64, u64), Happening>,
     planned_count: u64,
@@ -65,6 +70,7 @@ impl Scene {
             trace: Trace::new(sink),
             node_random: random(Purpose::Node),
             device_random: random(Purpose::Device),
+            vault_random: random(Purpose::Vault),
             clock_random: random(Purpose::Clock),
             agenda: BTreeMap::new(),
             planned_count: 0,
@@ -98,7 +104,14 @@ impl Scene {
     /// Whether something is on its way inside the node.
     pub(crate) fn delivers(&self) -> bool {
         self.agenda.values().any(|what| {
-            matches!(what, Happening::Deliver { .. } | Happening::Arrive { .. } | Happening::Start)
+            matches!(
+                what,
+                Happening::Deliver { .. }
+                    | Happening::Arrive { .. }
+                    | Happening::Asked { .. }
+                    | Happening::Paid { .. }
+                    | Happening::Start
+            )
         })
     }
 

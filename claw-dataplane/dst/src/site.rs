@@ -8,6 +8,7 @@ use claw_common::id::ShardId;
 use claw_core::shard::{Capacities, ShardConfig};
 
 use crate::device::Device;
+use crate::gateway::Gateway;
 use crate::invariants::Ledger;
 use crate::options::Options;
 use crate::scene::Scene;
@@ -31,6 +32,8 @@ pub(crate) struct Site {
     /// Per shard the record up to which the log may be gone.
     pub(crate) floors: Vec<u64>,
     pub(crate) ledger: Ledger,
+    /// The vault and its gateway: processes of their own.
+    pub(crate) gateway: Gateway,
 }
 
 impl Site {
@@ -41,8 +44,15 @@ impl Site {
             snapshots: (0..shards).map(|_| Vec::new()).collect(),
             floors: vec![0; shards],
             ledger: Ledger::new(&scene.options),
+            gateway: Gateway::default(),
             scene,
         }
+    }
+
+    /// How long the way to the vault, or back, takes this time, microseconds.
+    pub(crate) fn vault_us(&mut self) -> u64 {
+        let longest = self.scene.options.vault_us_max;
+        self.scene.vault_random.between(1, longest)
     }
 
     /// How long a device write takes this time, microseconds.

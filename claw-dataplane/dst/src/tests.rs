@@ -75,6 +75,7 @@ fn expected(canary: Canary) -> &'static [&'static str] {
         Canary::DoubleApply | Canary::EarlyReuse => &["recovery succeeds"],
         Canary::ShortReplay => &["replay gives the live state"],
         Canary::FreshKey => &["the books are the acknowledged ones", "coupon uses are counted"],
+        Canary::LostVoid => &["money captured is orders placed"],
         Canary::FrozenExpiry => &["nothing is stuck"],
         Canary::LostMessage | Canary::NoResume => &[
             "nothing is stuck",

@@ -11,9 +11,11 @@
 
 use std::collections::BTreeMap;
 
+use claw_core::codec::{Decode as _, Encode as _, Reader, Writer};
+use claw_core::payment::{ANSWER_BYTES_MAX, Answer, Ask};
 use claw_core::shard::Shard;
 
-use crate::invariants::{books, damage, stuck};
+use crate::invariants::{books, damage, payments, stuck};
 use crate::node::{Node, start};
 use crate::options::Options;
 use crate::scene::{Happening, Scene};
@@ -132,13 +134,19 @@ impl World {
             self.next()?;
             let now_us = self.site.scene.now_us();
             let quiet = self.node.as_ref().is_some_and(Node::quiet);
-            if quiet && now_us >= until_us && !self.site.scene.delivers() {
+            if quiet && now_us >= until_us && !self.site.scene.delivers() && !self.pays() {
                 return Ok(());
             }
             check(now_us < deadline_us, "the node comes to rest", || {
                 "something is still under way inside it".to_owned()
             })?;
         }
+    }
+
+    /// Whether a saga is under way: it waits for the vault, or for its next attempt.
+    fn pays(&mut self) -> bool {
+        let Some(node) = &mut self.node else { return true };
+        payments::under_way(&node.shards_mut().collect::<Vec<_>>())
     }
 
     fn check_progress(&mut self) -> Checked {
@@ -159,6 +167,7 @@ impl World {
         };
         let mut shards: Vec<&mut Shard> = node.shards_mut().collect();
         stuck::look(&mut shards, &mut self.shoppers.oracle, now_ms)?;
+        payments::check_all(&shards, &self.shoppers.oracle, &self.site.gateway)?;
         books::check_all(&mut shards, &self.shoppers.oracle, now_ms)
     }
 
@@ -181,8 +190,33 @@ impl World {
                 }
                 Ok(())
             }
+            Happening::Asked { ask } => self.ask_vault(ask),
             other => self.next_of_node(other),
         }
+    }
+
+    /// The vault performs a question; where its answer is lost, the link asks again.
+    fn ask_vault(&mut self, bytes: Vec<u8>) -> Checked {
+        let ask = Ask::decode(&mut Reader::new(&bytes));
+        let ask = ask.map_err(|e| Violation::new("questions decode", e.to_string()))?;
+        let site = &mut self.site;
+        let chance = (&mut site.scene.vault_random, self.resting);
+        let said = site.gateway.ask(&ask, &site.scene.options, chance);
+        site.scene.line('v', format_args!("{:?} of {}: {said:?}", ask.step, ask.order));
+        let delay_us = site.vault_us();
+        let Some(verdict) = said.verdict() else {
+            site.scene.plan(delay_us, Happening::Asked { ask: bytes });
+            return Ok(());
+        };
+        let (order, shard, step) = (ask.order, ask.shard, ask.step);
+        let mut answer = vec![0; ANSWER_BYTES_MAX];
+        let mut writer = Writer::new(&mut answer);
+        Answer { order, shard, step, verdict }.encode(&mut writer);
+        let written = writer.written();
+        answer.truncate(written);
+        let incarnation = self.incarnation;
+        site.scene.plan(delay_us, Happening::Paid { incarnation, answer });
+        Ok(())
     }
 
     /// What belongs to one run of the node; of a former one it is void.
@@ -199,6 +233,11 @@ impl World {
                 if incarnation == node.incarnation =>
             {
                 node.deliver(site, (from, to), message)
+            }
+            Happening::Paid { incarnation, answer } if incarnation == node.incarnation => {
+                let heard = Answer::decode(&mut Reader::new(&answer));
+                let to = heard.map_err(|e| Violation::new("answers decode", e.to_string()))?.shard;
+                node.pay(site, to, answer)
             }
             Happening::Durable { incarnation, stream, sequence }
                 if incarnation == node.incarnation =>
@@ -261,7 +300,8 @@ impl World {
             scene.line('!', format_args!("stream {stream} {wreck:?}"));
         }
         // Answers on their way are lost with the connections, and so is everything inside.
-        scene.forget(|what| !matches!(what, Happening::Wake { .. }));
+        // The vault is another process, and what it was asked stays asked.
+        scene.forget(|what| !matches!(what, Happening::Wake { .. } | Happening::Asked { .. }));
         self.shoppers.cut_off();
         self.plan_start();
     }

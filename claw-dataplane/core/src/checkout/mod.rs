@@ -1,8 +1,9 @@
 //! Checkout: the life of an order.
 //!
-//! `transitions` is the table, drawn; `order` is what is kept. How an order moves over several
-//! shards is `shard::saga`. Payments are `none` here: the states of pricing, scoring, authorising
-//! and capturing exist, their steps join between *reserving* and *confirming* (see the drawing).
+//! `transitions` is the table, drawn; `order` is what is kept, `charge` what is kept of its payment.
+//! How an order moves over several shards and over the vault is `shard::saga`; the steps and what
+//! undoes them are `saga::catalog`.
 
+pub mod charge;
 pub mod order;
 pub mod transitions;

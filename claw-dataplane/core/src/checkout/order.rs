@@ -11,13 +11,15 @@ use claw_common::limits::ORDER_HISTORY_MAX;
 use claw_common::money::Currency;
 use claw_common::time::UnixMs;
 
-use super::transitions::{Trigger, next};
+use super::charge::Charge;
+use super::transitions::{Trigger, is_evictable, next};
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::command::flag;
 use crate::inventory::hold::read_session;
 use crate::inventory::stored_lines::StoredLines;
 use crate::lines::Lines;
 use crate::outcome::{CancelReason, OrderState, OrderView};
+use crate::saga::Progress;
 use crate::shard::error::ApplyError;
 use crate::shard::message::{Part, PartKey};
 use crate::stdx::Keyed;
@@ -36,7 +38,7 @@ pub struct Order {
     pub session: Session,
     /// Where it is in its life.
     pub state: OrderState,
-    /// Why it was cancelled.
+    /// Why it was cancelled, or is about to be.
     pub reason: Option<CancelReason>,
     /// The hold it was made from.
     pub hold: Option<Id>,
@@ -50,6 +52,12 @@ pub struct Order {
     pub discount: i64,
     /// When it is cancelled unless confirmed.
     pub deadline_ms: UnixMs,
+    /// When it was made.
+    pub created_ms: UnixMs,
+    /// Where its saga stands.
+    pub saga: Progress,
+    /// Its payment; `None` where there is nothing to pay.
+    pub charge: Option<Box<Charge>>,
     /// Coupon code.
     pub coupon: Option<Sku>,
     /// A bit per shard that owes an acknowledgement for lines.
@@ -101,23 +109,56 @@ impl Order {
             total: subtotal - self.discount,
             reason: self.reason,
             history: &self.history,
+            client_secret: "",
         }
+    }
+
+    /// What is to be paid, minor units.
+    pub fn total(&self) -> i64 {
+        subtotal(self.lines.lines()) - self.discount
     }
 
     /// Whether it has come to where a waiting caller is answered.
     pub fn is_settled(&self) -> bool {
-        !matches!(self.state, OrderState::Reserving | OrderState::Confirming)
+        !matches!(
+            self.state,
+            OrderState::Reserving
+                | OrderState::Authorizing
+                | OrderState::Confirming
+                | OrderState::Capturing
+        )
     }
 
-    /// Whether it had been bought, whatever became of it.
-    pub fn was_placed(&self) -> bool {
+    /// Whether its stock is reserved and not sold, so that its deadline counts.
+    pub const fn is_reserved(&self) -> bool {
+        matches!(
+            self.state,
+            OrderState::Reserving | OrderState::Authorizing | OrderState::RequiresAction
+        )
+    }
+
+    /// Whether every part of it had been sold, whatever became of it.
+    pub fn was_sold(&self) -> bool {
         let mut entries = self.history.chunks_exact(HISTORY_ENTRY_BYTES);
-        entries.any(|entry| entry[0] == OrderState::Placed as u8)
+        let sold = [OrderState::Capturing as u8, OrderState::Placed as u8];
+        entries.any(|entry| sold.contains(&entry[0]))
     }
 
     /// Whether no other shard owes it anything.
     pub fn owes_nothing(&self) -> bool {
         self.pending == 0 && !self.coupon_pending
+    }
+
+    /// Whether it may be evicted: nothing will happen to it any more.
+    pub fn is_over(&self) -> bool {
+        is_evictable(self.state) && self.owes_nothing() && self.saga.is_over()
+    }
+
+    /// When something has to be done about it unless something else happens first.
+    pub fn timer_ms(&self) -> Option<UnixMs> {
+        let deadline = Some(self.deadline_ms).filter(|_| self.is_reserved());
+        let retry = Some(self.saga.due_ms).filter(|_| self.saga.todo().is_some());
+        [deadline, retry.filter(|due_ms| *due_ms > 0)].into_iter().flatten().min()
     }
 
     /// Moves it on; what the table does not allow is a damaged log.
@@ -157,6 +198,9 @@ impl Order {
             currency: r.currency()?,
             discount: r.i64()?,
             deadline_ms: r.u64()?,
+            created_ms: r.u64()?,
+            saga: Progress::read(r)?,
+            charge: r.option(Charge::read)?.map(Box::new),
             coupon: r.option(|r| Sku::copy(r.text()?).ok_or_else(|| r.invalid("code")))?,
             pending: r.u64()?,
             coupon_pending: flag(r)?,
@@ -191,6 +235,9 @@ impl Encode for Order {
         w.currency(self.currency);
         w.i64(self.discount);
         w.u64(self.deadline_ms);
+        w.u64(self.created_ms);
+        self.saga.encode(w);
+        w.option(self.charge.as_deref(), |w, charge| charge.encode(w));
         w.option(self.coupon.as_ref(), |w, code| w.text(code.as_str()));
         w.u64(self.pending);
         w.u8(u8::from(self.coupon_pending));

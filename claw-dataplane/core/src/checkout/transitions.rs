@@ -2,17 +2,23 @@
 //!
 //! ```text
 //!  (created)
-//!      v        reserved                 settled
-//!  reserving ------------> confirming ------------> placed ---ship---> shipped
-//!      |                                             |  \                 |
-//!      | refused, expired, cancel             cancel |   \-----refund---\ | refund
-//!      v                                             v                  v v
-//!  cancelled <---------------------------------------+               refunded
+//!      v        reserved                   settled
+//!  reserving ----------------> confirming ----------> placed ---ship---> shipped
+//!   |   | pay                    ^     | capture       ^ | \               |
+//!   |   v           authorized   |     v     captured  | |  \---refund---\ | refund
+//!   | authorizing ---------------+  capturing ---------+ | cancel        v v
+//!   |   |     | must act         |     |                 |             refunded
+//!   |   |     v     authorized   |     | refused         |
+//!   |   | requires_action -------+     |                 |
+//!   |   |     |                        |                 |
+//!   v   v     v refused, expired,      v                 v
+//!  cancelled <-- cancel ---------------+-----------------+
 //! ```
-//! *Confirming* is the point of no return: what was reserved is being sold, on every shard that has
-//! a part of it, and the order goes forward only. Pricing, scoring and authorising will stand
-//! between reserving and confirming, capturing between confirming and placed; until then nothing
-//! leads into those states. A snapshot test holds the whole matrix and this drawing's arrows.
+//! While *confirming*, what was reserved is being sold on every shard that has a part of it, and the
+//! order goes forward only. *Capturing* still turns back when the gateway says no for good: then
+//! what was sold comes back. Pricing and scoring are steps of the checkout saga that nobody waits
+//! for yet, so nothing leads into those states. A snapshot test holds the whole matrix and this
+//! drawing's arrows.
 
 use crate::command::OrderStep;
 use crate::outcome::OrderState;
@@ -20,9 +26,19 @@ use crate::outcome::OrderState;
 /// What moves an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
-    /// Every part is reserved.
+    /// Every part is reserved, and there is nothing to pay.
     Reserved,
-    /// A part, or the coupon, was refused.
+    /// Every part is reserved, and the amount is to be authorised.
+    Pay,
+    /// The shopper has to prove who they are.
+    MustAct,
+    /// The amount is authorised.
+    Authorized,
+    /// Every part is sold, and the amount is to be taken.
+    Capture,
+    /// The amount is taken.
+    Captured,
+    /// A part, the coupon or the payment was refused.
     Refused,
     /// Its time ran out.
     Expired,
@@ -38,8 +54,13 @@ pub enum Trigger {
 
 impl Trigger {
     /// All triggers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Reserved,
+        Self::Pay,
+        Self::MustAct,
+        Self::Authorized,
+        Self::Capture,
+        Self::Captured,
         Self::Refused,
         Self::Expired,
         Self::Settled,
@@ -62,10 +83,22 @@ impl From<OrderStep> for Trigger {
 /// The state after `trigger`; `None` where it is refused.
 pub const fn next(state: OrderState, trigger: Trigger) -> Option<OrderState> {
     match (state, trigger) {
-        (OrderState::Reserving, Trigger::Reserved) => Some(OrderState::Confirming),
-        (OrderState::Reserving, Trigger::Refused | Trigger::Expired | Trigger::Cancel)
+        (OrderState::Reserving, Trigger::Reserved)
+        | (OrderState::Authorizing | OrderState::RequiresAction, Trigger::Authorized) => {
+            Some(OrderState::Confirming)
+        }
+        (OrderState::Reserving, Trigger::Pay) => Some(OrderState::Authorizing),
+        (OrderState::Authorizing, Trigger::MustAct) => Some(OrderState::RequiresAction),
+        (
+            OrderState::Reserving | OrderState::Authorizing | OrderState::RequiresAction,
+            Trigger::Refused | Trigger::Expired | Trigger::Cancel,
+        )
+        | (OrderState::Capturing, Trigger::Refused)
         | (OrderState::Placed, Trigger::Cancel) => Some(OrderState::Cancelled),
-        (OrderState::Confirming, Trigger::Settled) => Some(OrderState::Placed),
+        (OrderState::Confirming, Trigger::Settled) | (OrderState::Capturing, Trigger::Captured) => {
+            Some(OrderState::Placed)
+        }
+        (OrderState::Confirming, Trigger::Capture) => Some(OrderState::Capturing),
         (OrderState::Placed, Trigger::Ship) => Some(OrderState::Shipped),
         (OrderState::Placed | OrderState::Shipped, Trigger::Refund) => Some(OrderState::Refunded),
         _ => None,
@@ -108,7 +141,7 @@ mod tests {
         for state in OrderState::ALL {
             for trigger in Trigger::ALL {
                 let to = next(state, trigger).map_or("-", OrderState::name);
-                writeln!(matrix, "{:<16} {:<9} {to}", state.name(), format!("{trigger:?}"))
+                writeln!(matrix, "{:<16} {:<10} {to}", state.name(), format!("{trigger:?}"))
                     .unwrap();
             }
         }

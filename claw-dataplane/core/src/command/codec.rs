@@ -7,10 +7,11 @@ use claw_common::time::Hlc;
 
 use super::{
     AuthMode, Basket, Command, CommandKey, CouponTerms, CouponValue, ExtraType, OrderStep, ReplyTo,
-    Request,
+    Request, SagaStep,
 };
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::lines::Lines;
+use crate::payment::bounded_text;
 
 impl Encode for Money {
     fn encode(&self, writer: &mut Writer<'_>) {
@@ -90,10 +91,10 @@ impl Command<'_> {
             Command::MoveStock { reason, .. } => reason.len(),
             Command::RecordEvent { name, members, .. } => name.len() + members.len(),
             Command::CreateHold { lines, .. } => lines.encoded_bytes(),
-            Command::Checkout { basket, ship_to, region, .. } => {
+            Command::Checkout { basket, ship_to, region, payment, .. } => {
                 let lines =
                     if let Basket::Items(lines) = basket { lines.encoded_bytes() } else { 0 };
-                lines + ship_to.len() + region.len()
+                lines + ship_to.len() + region.len() + payment.map_or(0, str::len)
             }
             _ => 0,
         };
@@ -163,6 +164,16 @@ impl Encode for Command<'_> {
                 writer.option(session, Writer::text);
                 writer.u8(step as u8);
             }
+            Command::ReadSaga { order } => writer.id(order),
+            Command::ListSagas { after, limit, parked_only } => {
+                writer.id(after);
+                writer.u16(limit);
+                writer.u8(u8::from(parked_only));
+            }
+            Command::StepSaga { order, step } => {
+                writer.id(order);
+                writer.u8(step as u8);
+            }
             Command::Checkout { .. } => self.encode_checkout(writer),
             Command::RecordEvent { name, version, members } => {
                 writer.text(name);
@@ -222,6 +233,9 @@ impl Command<'_> {
             Command::ForgetSubject { .. } => 20,
             Command::ReadOrderRecords { .. } => 21,
             Command::ReadState => 22,
+            Command::ReadSaga { .. } => 23,
+            Command::ListSagas { .. } => 24,
+            Command::StepSaga { .. } => 25,
         }
     }
 
@@ -237,6 +251,8 @@ impl Command<'_> {
                 | Command::ReadOrder { .. }
                 | Command::ReadOrderRecords { .. }
                 | Command::ReadState
+                | Command::ReadSaga { .. }
+                | Command::ListSagas { .. }
         )
     }
 
@@ -250,6 +266,7 @@ impl Command<'_> {
             region,
             wait_until_ms,
             ttl_ms,
+            payment,
         } = *self
         else {
             return;
@@ -275,6 +292,7 @@ impl Command<'_> {
         writer.text(region);
         writer.u64(wait_until_ms);
         writer.u64(ttl_ms);
+        writer.option(payment, Writer::text);
     }
 }
 
@@ -337,6 +355,9 @@ impl<'a> Decode<'a> for Command<'a> {
             },
             21 => Self::ReadOrderRecords { order: r.id()?, session: r.option(Reader::text)? },
             22 => Self::ReadState,
+            23 => Self::ReadSaga { order: r.id()? },
+            24 => Self::ListSagas { after: r.id()?, limit: r.u16()?, parked_only: flag(r)? },
+            25 => Self::StepSaga { order: r.id()?, step: SagaStep::decode(r)? },
             _ => return Err(r.invalid("command")),
         })
     }
@@ -357,6 +378,7 @@ fn decode_checkout<'a>(r: &mut Reader<'a>) -> Result<Command<'a>, CodecError> {
         region: r.text()?,
         wait_until_ms: r.u64()?,
         ttl_ms: r.u64()?,
+        payment: r.option(bounded_text)?,
     })
 }
 
@@ -382,6 +404,16 @@ impl<'a> Decode<'a> for OrderStep {
             2 => Ok(Self::Ship),
             3 => Ok(Self::Refund),
             _ => Err(reader.invalid("order step")),
+        }
+    }
+}
+
+impl<'a> Decode<'a> for SagaStep {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        match reader.u8()? {
+            1 => Ok(Self::Retry),
+            2 => Ok(Self::Park),
+            _ => Err(reader.invalid("saga step")),
         }
     }
 }

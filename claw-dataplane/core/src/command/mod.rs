@@ -211,6 +211,9 @@ pub enum Command<'a> {
         wait_until_ms: UnixMs,
         /// How long stock stays reserved for the checkout, milliseconds.
         ttl_ms: u64,
+        /// The gateway's token for the shopper's means of payment; empty where none is given,
+        /// `None` where the store takes no payments.
+        payment: Option<&'a str>,
     },
     /// Read an order (home of the order).
     ReadOrder {
@@ -236,6 +239,27 @@ pub enum Command<'a> {
         session: Option<&'a str>,
         /// Which step.
         step: OrderStep,
+    },
+    /// Read an order's saga (home of the order).
+    ReadSaga {
+        /// Order.
+        order: Id,
+    },
+    /// Read a shard's sagas that have not ended, in the order of their ids (every shard).
+    ListSagas {
+        /// Exclusive lower bound.
+        after: Id,
+        /// At most this many.
+        limit: u16,
+        /// Only those that wait for somebody to retry them.
+        parked_only: bool,
+    },
+    /// Retry a parked saga, or park one (home of the order).
+    StepSaga {
+        /// Order.
+        order: Id,
+        /// Which.
+        step: SagaStep,
     },
     /// Log an event of a type that the store declared itself (shard of its key member, else any
     /// shard that a repeat finds again). It changes nothing but the log.
@@ -296,6 +320,16 @@ pub enum OrderStep {
     Ship = 2,
     /// Pay back; returned stock is a stock movement of its own.
     Refund = 3,
+}
+
+/// Steps an operator may ask of a saga.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SagaStep {
+    /// Try what it is parked at once more.
+    Retry = 1,
+    /// Leave it alone.
+    Park = 2,
 }
 
 /// What a coupon is worth.

@@ -4,7 +4,7 @@
 
 use super::{
     CancelReason, CartView, CouponView, HoldState, HoldView, Missing, OrderState, OrderView,
-    Outcome, ProductView, Refusal, StateView,
+    Outcome, ProductView, Refusal, SagaView, StateView,
 };
 use claw_common::id::ShardId;
 use claw_common::money::Money;
@@ -12,6 +12,8 @@ use claw_common::money::Money;
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::command::{CouponTerms, flag, large_text};
 use crate::lines::Lines;
+use crate::payment::bounded_text;
+use crate::saga::Progress;
 
 impl Outcome<'_> {
     /// A bound of the bytes its encoding needs.
@@ -21,7 +23,11 @@ impl Outcome<'_> {
             Outcome::Products { views, .. } => 16 + views.len(),
             Outcome::Cart(view) => 64 + view.lines.encoded_bytes(),
             Outcome::Hold(view) => 64 + view.lines.encoded_bytes(),
-            Outcome::Order(view) => 128 + view.lines.encoded_bytes() + view.history.len(),
+            Outcome::Order(view) => {
+                128 + view.lines.encoded_bytes() + view.history.len() + view.client_secret.len()
+            }
+            Outcome::Saga(view) => view.encoded_bytes_max(),
+            Outcome::Sagas { views, .. } => 16 + views.len(),
             Outcome::OrderRecords { sequences, .. } => 32 + sequences.len(),
             Outcome::State(_) => 64,
             Outcome::Coupon(view) => 128 + view.code.len(),
@@ -66,9 +72,25 @@ impl Encode for Outcome<'_> {
                 writer.u8(6);
                 view.encode(writer);
             }
+            // What is remembered of a command has no secret and stays as it was.
+            Outcome::Order(view) if !view.client_secret.is_empty() => {
+                writer.u8(ORDER_TO_ACT_ON);
+                view.encode(writer);
+                writer.text(view.client_secret);
+            }
             Outcome::Order(view) => {
                 writer.u8(7);
                 view.encode(writer);
+            }
+            Outcome::Saga(view) => {
+                writer.u8(16);
+                view.encode(writer);
+            }
+            Outcome::Sagas { count, views, more } => {
+                writer.u8(17);
+                writer.u16(*count);
+                writer.large(views);
+                writer.u8(u8::from(*more));
             }
             Outcome::KeyChanged => writer.u8(8),
             Outcome::Refused(refusal) => {
@@ -126,6 +148,15 @@ impl<'a> Decode<'a> for Outcome<'a> {
                 entries: reader.u64()?,
                 hash: reader.option(Reader::array)?,
             }),
+            ORDER_TO_ACT_ON => {
+                let view = OrderView::decode(reader)?;
+                Self::Order(OrderView { client_secret: bounded_text(reader)?, ..view })
+            }
+            16 => Self::Saga(SagaView::decode(reader)?),
+            17 => {
+                let (count, views) = (reader.u16()?, reader.large()?);
+                Self::Sagas { count, views, more: flag(reader)? }
+            }
             PRODUCT_WHOLE => Self::Product(ProductView::decode_whole(reader)?),
             _ => return Err(reader.invalid("outcome")),
         })
@@ -135,6 +166,8 @@ impl<'a> Decode<'a> for Outcome<'a> {
 /// The code of a product with its attributes, read and never remembered: a node's own matter, which
 /// the wire protocol does not carry.
 pub const PRODUCT_WHOLE: u8 = 14;
+/// The code of an order with its client secret: likewise.
+pub const ORDER_TO_ACT_ON: u8 = 15;
 
 impl<'a> ProductView<'a> {
     /// With the version of its attributes before it.
@@ -347,6 +380,48 @@ impl<'a> Decode<'a> for OrderView<'a> {
             total: r.i64()?,
             reason: r.option(CancelReason::decode)?,
             history: r.blob()?,
+            client_secret: "",
+        })
+    }
+}
+
+impl SagaView<'_> {
+    /// A bound of the bytes its encoding needs.
+    pub fn encoded_bytes_max(&self) -> usize {
+        128 + self.intent.len() + self.code.len()
+    }
+}
+
+impl Encode for SagaView<'_> {
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.id(self.order);
+        w.u8(self.state as u8);
+        w.option(self.reason, |w, reason| w.u8(reason as u8));
+        self.progress.encode(w);
+        w.u64(self.created_ms);
+        w.u64(self.deadline_ms);
+        w.i64(self.total);
+        w.currency(self.currency);
+        w.u64(self.pending);
+        w.text(self.intent);
+        w.text(self.code);
+    }
+}
+
+impl<'a> Decode<'a> for SagaView<'a> {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(Self {
+            order: r.id()?,
+            state: OrderState::decode(r)?,
+            reason: r.option(CancelReason::decode)?,
+            progress: Progress::read(r)?,
+            created_ms: r.u64()?,
+            deadline_ms: r.u64()?,
+            total: r.i64()?,
+            currency: r.currency()?,
+            pending: r.u64()?,
+            intent: bounded_text(r)?,
+            code: bounded_text(r)?,
         })
     }
 }
@@ -430,6 +505,11 @@ impl Encode for Refusal<'_> {
                 coded(16);
                 writer.u8(state as u8);
             }
+            Refusal::PaymentRequired { total } => {
+                coded(17);
+                writer.i64(total);
+            }
+            Refusal::SagaState => coded(18),
         }
     }
 }
@@ -453,6 +533,8 @@ impl<'a> Decode<'a> for Refusal<'a> {
             14 => Self::HoldSold,
             15 => Self::HoldNotActive { state: HoldState::decode(r)? },
             16 => Self::OrderState { state: OrderState::decode(r)? },
+            17 => Self::PaymentRequired { total: r.i64()? },
+            18 => Self::SagaState,
             _ => return Err(r.invalid("refusal")),
         })
     }

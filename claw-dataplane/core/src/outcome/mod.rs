@@ -14,8 +14,9 @@ use claw_common::time::UnixMs;
 
 use crate::command::CouponTerms;
 use crate::lines::Lines;
+use crate::saga::Progress;
 
-pub use codec::PRODUCT_WHOLE;
+pub use codec::{ORDER_TO_ACT_ON, PRODUCT_WHOLE};
 
 /// The answer to a command.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +46,17 @@ pub enum Outcome<'a> {
     Hold(HoldView<'a>),
     /// An order as it is now.
     Order(OrderView<'a>),
+    /// An order's saga.
+    Saga(SagaView<'a>),
+    /// Sagas of one shard that have not ended, in the order of their ids: encoded [`SagaView`]s.
+    Sagas {
+        /// How many.
+        count: u16,
+        /// The encoded views.
+        views: &'a [u8],
+        /// Whether the shard has more after the last.
+        more: bool,
+    },
     /// The hash of a shard's whole state.
     State(StateView),
     /// Which records of the order's shard made it.
@@ -252,6 +264,36 @@ pub struct OrderView<'a> {
     pub reason: Option<CancelReason>,
     /// Encoded (`u8` state, `u64` Unix ms) pairs, oldest first.
     pub history: &'a [u8],
+    /// What the shopper's browser shows the gateway while the order *requires action*; else empty.
+    /// Never remembered, never logged.
+    pub client_secret: &'a str,
+}
+
+/// An order's saga, for operators.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SagaView<'a> {
+    /// Order.
+    pub order: Id,
+    /// State.
+    pub state: OrderState,
+    /// Why it was, or is about to be, cancelled.
+    pub reason: Option<CancelReason>,
+    /// Where the saga stands.
+    pub progress: Progress,
+    /// When the order was made.
+    pub created_ms: UnixMs,
+    /// When it is cancelled unless confirmed.
+    pub deadline_ms: UnixMs,
+    /// What is to be paid, minor units.
+    pub total: i64,
+    /// Currency.
+    pub currency: Currency,
+    /// A bit per shard that owes an acknowledgement.
+    pub pending: u64,
+    /// The gateway's name for the payment; empty while it is not known.
+    pub intent: &'a str,
+    /// The last reason that the gateway, or the vault, gave; empty for none.
+    pub code: &'a str,
 }
 
 /// What was not found.
@@ -337,4 +379,11 @@ pub enum Refusal<'a> {
         /// Its state.
         state: OrderState,
     },
+    /// The order costs something and the checkout names no means of payment (422).
+    PaymentRequired {
+        /// What it costs, minor units.
+        total: i64,
+    },
+    /// Nothing of the saga waits to be parked, or to be retried (409).
+    SagaState,
 }

@@ -94,7 +94,7 @@ impl<'a> Decode<'a> for Ask<'a> {
 }
 
 /// A text of at most [`PAYMENT_TEXT_BYTES_MAX`] bytes.
-pub(super) fn bounded<'a>(reader: &mut Reader<'a>) -> Result<&'a str, CodecError> {
+pub(crate) fn bounded<'a>(reader: &mut Reader<'a>) -> Result<&'a str, CodecError> {
     let text = reader.text()?;
     let fits = text.len() <= PAYMENT_TEXT_BYTES_MAX;
     fits.then_some(text).ok_or_else(|| reader.invalid("payment text"))

@@ -24,6 +24,7 @@ mod tests;
 use claw_common::limits::PAYMENT_TEXT_BYTES_MAX;
 
 pub use answer::{Answer, Verdict};
+pub(crate) use ask::bounded as bounded_text;
 pub use ask::{Ask, PaymentStep};
 
 /// Most bytes an ask needs.

@@ -18,6 +18,7 @@ pub(crate) enum Show<'a> {
     OrderRecords(Id),
     Product { sku: &'a str, created: bool },
     Refused(Refusal<'a>),
+    Saga(Id),
     SubjectForgotten,
 }
 
@@ -47,6 +48,7 @@ impl State {
                 Outcome::Product(self.products.get(sku).expect(there).view(created))
             }
             Show::Refused(refusal) => Outcome::Refused(refusal),
+            Show::Saga(order) => Outcome::Saga(self.orders.get(&order.0).expect(there).saga_view()),
             Show::SubjectForgotten => Outcome::SubjectForgotten,
         }
     }

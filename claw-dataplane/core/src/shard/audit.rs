@@ -80,11 +80,8 @@ impl Shard {
         let holds: u64 = holds.map(|(_, hold)| units(hold.lines.lines())).sum();
         let orders = self.state.orders.iter().map(|(_, order)| order);
         // An order made from a hold does not hold twice, and a confirmed one has sold.
-        let orders = orders.filter(|order| {
-            order.held
-                && order.hold.is_none()
-                && order.state == crate::outcome::OrderState::Reserving
-        });
+        let orders =
+            orders.filter(|order| order.held && order.hold.is_none() && order.is_reserved());
         let orders: u64 = orders.map(|order| units(order.lines.lines())).sum();
         let members = self.state.members.iter().map(|(_, member)| member);
         let members = members.filter(|member| member.phase == Phase::Held);

@@ -81,6 +81,8 @@ pub struct Shard {
     /// Reservations being asked of other shards; rebuilt by [`Shard::resume`].
     conversations: BTreeMap<PartKey, Conversation>,
     waiters: Waiters,
+    /// What browsers show the gateway for orders that *require action*; lost with the memory.
+    client_secrets: BTreeMap<Id, Box<str>>,
     /// How far [`Shard::resume`] has come; `None` when there is nothing left to take up.
     resuming: Option<Id>,
     /// Lines being priced; kept, so that deciding allocates nothing once warm.
@@ -100,6 +102,7 @@ impl Shard {
             clock: Clock::new(config.shard, config.shards_count),
             conversations: BTreeMap::new(),
             waiters: Waiters::with_capacity(config.capacities.waiters),
+            client_secrets: BTreeMap::new(),
             resuming: None,
             priced: PricedLines::default(),
         }
@@ -153,6 +156,16 @@ impl Shard {
     /// How many forgotten subjects the log tells of; their numbers are 1 to this.
     pub fn forgotten_count(&self) -> u64 {
         self.state.forgotten_count
+    }
+
+    /// How many orders' sagas wait for somebody to retry them.
+    pub fn parked_count(&self) -> usize {
+        self.state.parked.len()
+    }
+
+    /// How many orders' sagas have not ended, parked ones included. Looks at every order.
+    pub fn sagas_open(&self) -> usize {
+        self.state.orders.iter().filter(|(_, order)| !order.saga.is_over()).count()
     }
 
     /// Things in the state: what [`Shard::state_hash`] takes time for, remembered answers included.

@@ -29,6 +29,13 @@ pub enum Notice<'a> {
         /// State it is in now.
         state: OrderState,
     },
+    /// An order's saga cannot go on by itself. For operators: no shopper's topic.
+    SagaParked {
+        /// Order.
+        order: Id,
+        /// The step it is parked at.
+        step: &'a str,
+    },
 }
 
 /// Most bytes a notice needs.
@@ -49,6 +56,11 @@ impl Encode for Notice<'_> {
                 writer.u8(state as u8);
                 writer.text(session);
             }
+            Notice::SagaParked { order, step } => {
+                writer.u8(3);
+                writer.id(order);
+                writer.text(step);
+            }
         }
     }
 }
@@ -64,6 +76,7 @@ impl<'a> Decode<'a> for Notice<'a> {
                 let (order, state) = (reader.id()?, OrderState::decode(reader)?);
                 Ok(Self::Order { session: reader.text()?, order, state })
             }
+            3 => Ok(Self::SagaParked { order: reader.id()?, step: reader.text()? }),
             _ => Err(reader.invalid("notice")),
         }
     }

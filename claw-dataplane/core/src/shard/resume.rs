@@ -52,6 +52,7 @@ impl Shard {
         let orders = orders.filter(|order| {
             matches!(order.state, OrderState::Reserving | OrderState::Confirming)
                 || !order.owes_nothing()
+                || !order.saga.is_over()
         });
         holds.map(|hold| (hold.id, Part::Hold)).chain(orders.map(|order| (order.id, Part::Order)))
     }
@@ -76,7 +77,10 @@ impl Shard {
                 self.converse_again(call, key, currency, lines.lines());
             }
             OrderState::Confirming => self.settle_order(call, id),
-            _ => self.undo_order(call, id),
+            _ => {
+                self.undo_order(call, id);
+                self.resume_payment(call, id);
+            }
         }
     }
 }

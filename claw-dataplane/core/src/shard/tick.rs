@@ -4,13 +4,11 @@ use claw_common::time::UnixMs;
 
 use super::Shard;
 use super::call::{Call, Claim};
-use super::saga::Cancelling;
 use crate::effect::Effects;
 use crate::journal::Journal;
-use crate::outcome::{CancelReason, OrderState};
 
 /// Ends per call: their records stay well below [`super::CALL_BYTES_MAX`].
-const ENDS_PER_TICK_MAX: u32 = 64;
+const ENDS_PER_TICK_MAX: u32 = 48;
 
 impl Shard {
     /// Goes on with [`Shard::resume`], then ends what is due at `now_ms`: holds, then orders, then
@@ -48,10 +46,9 @@ impl Shard {
         }
         if let Some(place) = self.state.order_timers.pop_due(now_ms) {
             let order = &self.state.orders[place];
-            assert_eq!(order.state, OrderState::Reserving, "only these have timers");
-            assert!(order.deadline_ms <= now_ms, "never early");
-            let cancelling = Cancelling { order: order.id, reason: CancelReason::Expired };
-            self.cancel(call, cancelling, None);
+            assert!(order.timer_ms().is_some_and(|due_ms| due_ms <= now_ms), "never early");
+            let order = order.id;
+            self.order_is_due(call, order);
             return true;
         }
         let Some(waiter) = self.waiters.take_due(now_ms) else { return false };

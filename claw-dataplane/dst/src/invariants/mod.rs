@@ -12,6 +12,7 @@
 //! | a hold ends once, in one way | [`terminal`] | each durable record |
 //! | a hold expires exactly, never early | [`expiry`] | each durable record |
 //! | an order follows its transition table | [`orders`] | each durable record |
+//! | money captured is orders placed, nothing else is held | [`payments`] | at rest |
 //! | an answer fits its question, a repeated one is the first again | [`answers`] | each answer |
 //! | no more is sold than was delivered | [`oversell`] | each answer |
 //! | an order adds up, at the prices its hold fixed | [`pricing`] | each answer |
@@ -30,6 +31,7 @@ pub(crate) mod conservation;
 pub(crate) mod coupons;
 pub(crate) mod damage;
 pub(crate) mod oversell;
+pub(crate) mod payments;
 pub(crate) mod pricing;
 pub(crate) mod stuck;
 

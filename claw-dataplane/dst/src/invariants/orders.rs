@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use claw_common::id::Id;
 use claw_core::outcome::OrderState;
+use claw_core::payment::Verdict;
 use claw_core::shard::event::Event;
 
 use super::Fact;
@@ -14,9 +15,31 @@ const NAME: &str = "an order follows its table";
 /// What may come before each state.
 const TABLE: &[(OrderState, &[Option<OrderState>])] = &[
     (OrderState::Reserving, &[None]),
-    (OrderState::Confirming, &[Some(OrderState::Reserving)]),
-    (OrderState::Placed, &[Some(OrderState::Confirming)]),
-    (OrderState::Cancelled, &[Some(OrderState::Reserving), Some(OrderState::Placed)]),
+    (OrderState::Authorizing, &[Some(OrderState::Reserving)]),
+    (
+        OrderState::RequiresAction,
+        &[Some(OrderState::Authorizing), Some(OrderState::RequiresAction)],
+    ),
+    (
+        OrderState::Confirming,
+        &[
+            Some(OrderState::Reserving),
+            Some(OrderState::Authorizing),
+            Some(OrderState::RequiresAction),
+        ],
+    ),
+    (OrderState::Capturing, &[Some(OrderState::Confirming)]),
+    (OrderState::Placed, &[Some(OrderState::Confirming), Some(OrderState::Capturing)]),
+    (
+        OrderState::Cancelled,
+        &[
+            Some(OrderState::Reserving),
+            Some(OrderState::Authorizing),
+            Some(OrderState::RequiresAction),
+            Some(OrderState::Capturing),
+            Some(OrderState::Placed),
+        ],
+    ),
     (OrderState::Shipped, &[Some(OrderState::Placed)]),
     (OrderState::Refunded, &[Some(OrderState::Placed), Some(OrderState::Shipped)]),
 ];
@@ -31,6 +54,11 @@ impl Orders {
     pub(super) fn record(&mut self, fact: &Fact<'_>) -> Checked {
         let (order, to) = match fact.event {
             Event::OrderCreated(created) => (created.order, OrderState::Reserving),
+            Event::OrderAuthorizing { order, .. } => (order, OrderState::Authorizing),
+            Event::PaymentAnswered { order, verdict: Verdict::RequiresAction { .. }, .. } => {
+                (order, OrderState::RequiresAction)
+            }
+            Event::OrderCapturing { order } => (order, OrderState::Capturing),
             Event::OrderConfirming { order, .. } => (order, OrderState::Confirming),
             Event::OrderPlaced { order } => (order, OrderState::Placed),
             Event::OrderCancelled { order, .. } => (order, OrderState::Cancelled),

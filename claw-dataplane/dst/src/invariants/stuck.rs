@@ -35,8 +35,7 @@ pub(crate) fn look(shards: &mut [&mut Shard], oracle: &mut Oracle, now_ms: UnixM
         let bytes = ask(shard, Command::ReadOrder { order: id, session: None }, now_ms);
         match super::outcome(&bytes)? {
             Outcome::Order(view) => {
-                let open = matches!(view.state, OrderState::Reserving | OrderState::Confirming);
-                check(!open, NAME, || format!("order {id} is {:?}", view.state))?;
+                check(!is_open(view.state), NAME, || format!("order {id} is {:?}", view.state))?;
                 oracle.see_order(&view)?;
             }
             Outcome::Refused(Refusal::NotFound(Missing::Order)) => evicted(oracle, id)?,
@@ -50,7 +49,7 @@ pub(crate) fn look(shards: &mut [&mut Shard], oracle: &mut Oracle, now_ms: UnixM
 fn evicted(oracle: &mut Oracle, id: claw_common::id::Id) -> Checked {
     let Some(order) = oracle.orders.get_mut(&id) else { return Ok(()) };
     check(order.state != OrderState::Placed, NAME, || format!("order {id} is placed and gone"))?;
-    if matches!(order.state, OrderState::Reserving | OrderState::Confirming) {
+    if is_open(order.state) {
         order.state = OrderState::Cancelled;
     }
     Ok(())
@@ -60,4 +59,16 @@ fn evicted(oracle: &mut Oracle, id: claw_common::id::Id) -> Checked {
 pub(crate) fn check_nothing_held(oracle: &Oracle) -> Checked {
     let live = oracle.holds.iter().find(|(_, hold)| hold.state == HoldState::Active);
     check(live.is_none(), NAME, || format!("{live:?} outlives its time"))
+}
+
+/// Whether something is still to happen to an order by itself.
+const fn is_open(state: OrderState) -> bool {
+    matches!(
+        state,
+        OrderState::Reserving
+            | OrderState::Authorizing
+            | OrderState::RequiresAction
+            | OrderState::Confirming
+            | OrderState::Capturing
+    )
 }

@@ -16,6 +16,7 @@ use claw_core::codec::{Decode, Reader};
 use claw_core::command::Request;
 use claw_core::effect::Effects;
 use claw_core::log::{BlockDraft, BlockJournal, Opening, SealInputs, Sealed, ShardTail};
+use claw_core::payment::Answer;
 use claw_core::shard::message::Message;
 use claw_core::shard::{CALL_BYTES_MAX, Shard};
 
@@ -27,6 +28,7 @@ const SCHEMA_VERSION: u32 = 1;
 pub(crate) enum Input {
     Message { from: ShardId, message: Vec<u8> },
     Request(Vec<u8>),
+    Payment(Vec<u8>),
 }
 
 /// What a lane did with its oldest input.
@@ -146,6 +148,13 @@ impl Lane {
                     ('>', format!("{} {:?}", request.reply_to.0, request.command))
                 })
             }
+            Input::Payment(bytes) if self.has_room(CALL_BYTES_MAX) => {
+                let answer = Answer::decode(&mut Reader::new(bytes)).expect("the vault sent it");
+                self.call(|shard, journal, effects| {
+                    shard.hear_payment(&answer, now_ms, journal, effects);
+                });
+                Some(('p', format!("{:?} of {}", answer.step, answer.order)))
+            }
             Input::Message { from, message } if self.has_room(CALL_BYTES_MAX) => {
                 let message = Message::decode(&mut Reader::new(message)).expect("a shard sent it");
                 self.call(|shard, journal, effects| {
@@ -153,7 +162,7 @@ impl Lane {
                 });
                 Some(('~', format!("from shard {from} {:?}", message.body)))
             }
-            Input::Message { .. } => None,
+            Input::Message { .. } | Input::Payment(_) => None,
         };
         if let Some((symbol, fact)) = fact {
             return Step::Done(symbol, fact);

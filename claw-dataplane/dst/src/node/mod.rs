@@ -87,6 +87,12 @@ impl Node {
         self.work(site, to)
     }
 
+    /// An answer of the vault reaches its shard.
+    pub(crate) fn pay(&mut self, site: &mut Site, to: ShardId, answer: Vec<u8>) -> Checked {
+        self.lanes[usize::from(to.0)].inbox.push_back(Input::Payment(answer));
+        self.work(site, to)
+    }
+
     /// Does all that a shard can do now, then writes and lets leave what may.
     fn work(&mut self, site: &mut Site, shard: ShardId) -> Checked {
         let stream = self.stream_of(shard);
@@ -151,6 +157,11 @@ impl Node {
                 }
                 Effect::Send { to, message } => {
                     self.send(site, (from, to), effects.bytes(message))?;
+                }
+                Effect::AskVault { ask } => {
+                    let delay_us = site.vault_us();
+                    let ask = effects.bytes(ask).to_vec();
+                    site.scene.plan(delay_us, Happening::Asked { ask });
                 }
                 Effect::Notify { .. } => {}
             }

@@ -23,6 +23,7 @@ struct Checkout {
     coupon: Option<String>,
     wait_until_ms: u64,
     ttl_ms: u64,
+    is_paid: bool,
 }
 
 pub(super) fn draw(draw: &mut Draw<'_>) -> Option<Box<dyn Asked>> {
@@ -44,6 +45,7 @@ pub(super) fn draw(draw: &mut Draw<'_>) -> Option<Box<dyn Asked>> {
         // Long past or far ahead: answered at once, or when it is decided.
         wait_until_ms: if draw.random.chance(500) { 0 } else { 4_000_000_000_000 },
         ttl_ms: if draw.random.chance(500) { draw.ttl_ms() } else { 60_000 },
+        is_paid: draw.random.chance(draw.options.paid_permille),
     }))
 }
 
@@ -69,6 +71,7 @@ impl Asked for Checkout {
             region: "",
             wait_until_ms: self.wait_until_ms,
             ttl_ms: self.ttl_ms,
+            payment: self.is_paid.then_some("pm_1"),
         }
     }
 

@@ -10,6 +10,7 @@ use claw_common::money::Currency;
 use claw_common::time::UnixMs;
 
 use super::{Patience, may_touch, priced_locally};
+use crate::checkout::order::subtotal;
 use crate::command::{Basket, Command, Request};
 use crate::inventory::stored_lines::{PricedLines, StoredLines};
 use crate::lines::Lines;
@@ -41,9 +42,39 @@ impl Shard {
         let mut priced = core::mem::take(&mut self.priced);
         let purchase = self.purchase(call, &request.command, &mut priced);
         self.priced = priced;
+        let purchase = purchase.and_then(|purchase| {
+            self.check_payment(call, &request.command, &purchase).map(|()| purchase)
+        });
         match purchase {
             Ok(purchase) => self.begin_order(call, request, &purchase),
             Err(refusal) => self.refuse(call, refusal),
+        }
+    }
+
+    /// What costs something needs a means of payment. Where other shards have a say in what it
+    /// costs, that may turn out later.
+    fn check_payment<'a>(
+        &self,
+        call: &Call<'_>,
+        command: &Command<'_>,
+        purchase: &Purchase,
+    ) -> Result<(), Refusal<'a>> {
+        let Command::Checkout { coupon, payment, .. } = *command else {
+            unreachable!("asked by decide");
+        };
+        if payment != Some("") {
+            return Ok(());
+        }
+        let subtotal = subtotal(purchase.lines.lines());
+        let ours = coupon.is_none_or(|code| self.state.placement.owns(code));
+        let (currency, now_ms) = (purchase.currency, call.now_ms);
+        let terms = crate::coupon::Purchase { currency, subtotal, now_ms };
+        // A coupon that does not hold is told by the order.
+        match self.discount_of(coupon, &terms) {
+            Some(discount) if ours && subtotal > discount => {
+                Err(Refusal::PaymentRequired { total: subtotal - discount })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -129,8 +160,16 @@ impl Shard {
     }
 
     fn begin_order(&mut self, call: &mut Call<'_>, request: &Request<'_>, purchase: &Purchase) {
-        let Command::Checkout { session, coupon, ship_to, region, wait_until_ms, ttl_ms, .. } =
-            request.command
+        let Command::Checkout {
+            session,
+            coupon,
+            ship_to,
+            region,
+            wait_until_ms,
+            ttl_ms,
+            payment,
+            ..
+        } = request.command
         else {
             unreachable!("asked by decide");
         };
@@ -149,6 +188,7 @@ impl Shard {
             coupon,
             ship_to,
             region,
+            payment,
         });
         let show = Show::Order(order);
         if purchase.short {
@@ -158,7 +198,7 @@ impl Shard {
         }
         if self.is_local(purchase, coupon) {
             self.commit(call, &created);
-            return self.confirm_locally(call, order);
+            return self.price_locally(call, order, wait_until_ms);
         }
         // Other shards have a say: the order is durable, and known to a repeat, before they are
         // asked; the reply is given when it is settled or patience ends.
@@ -176,15 +216,28 @@ impl Shard {
             && coupon.is_none_or(|code| placement.owns(code))
     }
 
-    /// Confirms and places an order of which everything is here and reserved, in one decision.
-    fn confirm_locally(&mut self, call: &mut Call<'_>, order: Id) {
+    /// Places an order of which everything is here and reserved, in one decision; where there is
+    /// something to pay, has it authorised first.
+    fn price_locally(&mut self, call: &mut Call<'_>, order: Id, wait_until_ms: UnixMs) {
         let Some(discount) = self.coupon_discount(call, order) else {
             let cancelling = Cancelling { order, reason: CancelReason::CouponInvalid };
             return self.cancel(call, cancelling, Some(Show::Order(order)));
         };
-        let lines = self.state.orders.get(&order.0).map(|order| order.lines.clone());
-        let lines = lines.expect("just made");
-        let event = Event::OrderConfirming { order, discount, lines: lines.lines() };
+        let found = self.state.orders.get(&order.0).expect("just made");
+        let lines = found.lines.clone();
+        let lines = lines.lines();
+        if found.charge.is_some() && subtotal(lines) > discount {
+            let reply_to = call.reply_to.take();
+            let event = Event::OrderAuthorizing { order, discount, lines };
+            self.commit_answered(call, &event, Show::Order(order));
+            call.claim = Claim::default();
+            self.drive(call, order);
+            self.tell_order(call, order);
+            call.reply_to = reply_to;
+            let patience = Patience { until_ms: wait_until_ms, repeated: false };
+            return self.answer_order(call, order, patience);
+        }
+        let event = Event::OrderConfirming { order, discount, lines };
         self.commit(call, &event);
         self.commit_answered(call, &Event::OrderPlaced { order }, Show::Order(order));
         self.tell_order(call, order);

@@ -9,6 +9,7 @@ mod holds;
 mod orders;
 mod products;
 mod reads;
+mod sagas;
 
 pub(crate) use check::priced_locally;
 
@@ -41,7 +42,7 @@ pub(crate) fn bytes_max(request: &Request<'_>) -> usize {
         // The event and the answer have the lines of the command.
         Command::CreateHold { lines, .. } => 2 * lines.encoded_bytes(),
         // So have the beginning, the confirmation and the answer of an order.
-        Command::Checkout { .. } => 4 * LINES_BYTES_MAX,
+        Command::Checkout { .. } => FIXED_BYTES + 5 * LINES_BYTES_MAX,
         Command::ReleaseHold { .. }
         | Command::ExtendHold { .. }
         | Command::SetCartItem { .. }
@@ -111,6 +112,7 @@ impl Shard {
             Command::AdvanceOrder { order, session, step } => {
                 self.advance_order(call, order, session, step);
             }
+            Command::StepSaga { order, step } => self.step_saga(call, order, step),
             Command::RecordEvent { .. } => self.record_event(call, &request.command, entropy),
             Command::ChangeKey { number, name, role, algorithm, public, revoked } => {
                 let key = KeyChanged { number, name, role, algorithm, public, revoked };
@@ -128,6 +130,8 @@ impl Shard {
             | Command::ReadHold { .. }
             | Command::ReadOrder { .. }
             | Command::ReadOrderRecords { .. }
+            | Command::ReadSaga { .. }
+            | Command::ListSagas { .. }
             | Command::ReadState => unreachable!("reads were answered before"),
         }
     }

@@ -7,7 +7,7 @@ use crate::checkout::order::Order;
 use crate::checkout::transitions::next;
 use crate::command::OrderStep;
 use crate::effect::Effect;
-use crate::outcome::{CancelReason, Missing, OrderState, Refusal};
+use crate::outcome::{CancelReason, Missing, Refusal};
 use crate::shard::Shard;
 use crate::shard::answer::Show;
 use crate::shard::call::Call;
@@ -43,6 +43,7 @@ impl Shard {
             }
             OrderStep::Refund => {
                 self.commit_answered(call, &Event::OrderRefunded { order }, show);
+                self.drive(call, order);
                 self.tell_order(call, order);
             }
         }
@@ -63,11 +64,10 @@ impl Shard {
     /// Shows an order to one who waited for it.
     pub(crate) fn answer_waiter(&self, call: &mut Call<'_>, waiter: Waiter) {
         let Waiter { order, reply_to: to, repeated, .. } = waiter;
-        let show = match self.state.orders.find(&order.0) {
-            Some(_) => Show::Order(order),
-            None => Show::Refused(Refusal::NotFound(Missing::Order)),
+        let outcome = match self.state.orders.find(&order.0) {
+            Some(_) => self.show_order(Show::Order(order)),
+            None => self.state.show(Show::Refused(Refusal::NotFound(Missing::Order))),
         };
-        let outcome = self.state.show(show);
         let outcome = call.effects.encode(&outcome, outcome.encoded_bytes_max());
         let sequence = call.journal.sequence();
         call.effects.push(Effect::Reply { to, outcome, sequence, repeated });
@@ -80,7 +80,7 @@ impl Shard {
         let notice =
             crate::shard::notice::Notice::Order { session: session.as_str(), order, state };
         Self::notify(call, &notice);
-        if matches!(state, OrderState::Reserving | OrderState::Confirming) {
+        if !self.state.orders.get(&order.0).is_none_or(Order::is_settled) {
             return;
         }
         while let Some(waiter) = self.waiters.take_of(order) {

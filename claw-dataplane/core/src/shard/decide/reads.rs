@@ -38,7 +38,14 @@ impl Shard {
             Command::ReadOrder { order, session } => {
                 let found = self.state.orders.get(&order.0);
                 let found = found.filter(|found| may_touch(found.session.as_str(), session));
-                found.map(|_| Show::Order(order)).ok_or(Missing::Order)
+                if found.is_some() {
+                    return Self::reply_outcome(call, &self.show_order(Show::Order(order)));
+                }
+                Err(Missing::Order)
+            }
+            Command::ReadSaga { order } => return self.read_saga(call, order),
+            Command::ListSagas { after, limit, parked_only } => {
+                return self.list_sagas(call, after, limit, parked_only);
             }
             Command::ReadOrderRecords { order, session } => {
                 let found = self.state.orders.get(&order.0);

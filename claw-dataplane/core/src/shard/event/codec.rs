@@ -5,11 +5,12 @@
 use claw_common::id::ShardId;
 use claw_common::money::Money;
 
-use super::{Event, EventKind, KeyChanged, OrderCreated, SubjectForgotten};
+use super::{CheckoutFailed, Event, EventKind, KeyChanged, OrderCreated, SubjectForgotten};
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::command::{CouponTerms, flag, large_text};
 use crate::lines::Lines;
 use crate::outcome::CancelReason;
+use crate::payment::{PaymentStep, Verdict, bounded_text};
 use crate::shard::error::ApplyError;
 use crate::shard::message::{PartKey, Sold};
 
@@ -64,6 +65,9 @@ impl Encode for Event<'_> {
             | Event::OrderPartHeld { order: id }
             | Event::OrderPlaced { order: id }
             | Event::OrderShipped { order: id }
+            | Event::OrderCapturing { order: id }
+            | Event::SagaParked { order: id }
+            | Event::SagaRetried { order: id }
             | Event::OrderRefunded { order: id } => w.id(id),
             Event::MemberHeld { .. }
             | Event::MemberCouponHeld { .. }
@@ -71,7 +75,8 @@ impl Encode for Event<'_> {
             | Event::MemberUndone { .. }
             | Event::MemberAcknowledged { .. } => self.encode_member(w),
             Event::OrderCreated(created) => created.encode(w),
-            Event::OrderConfirming { order, discount, lines } => {
+            Event::OrderConfirming { order, discount, lines }
+            | Event::OrderAuthorizing { order, discount, lines } => {
                 w.id(order);
                 w.i64(discount);
                 lines.encode(w);
@@ -99,6 +104,13 @@ impl Event<'_> {
                 w.large(members.as_bytes());
             }
             Event::SubjectForgotten(forgotten) => forgotten.encode(w),
+            Event::CheckoutFailed(failed) => failed.encode(w),
+            Event::PaymentAnswered { order, step, verdict, retry_at_ms } => {
+                w.id(order);
+                w.u8(step as u8);
+                verdict.encode(w);
+                w.u64(retry_at_ms);
+            }
             // Nothing but their kind.
             _ => {}
         }
@@ -205,7 +217,7 @@ impl<'a> Event<'a> {
             | EventKind::MemberSettled
             | EventKind::MemberUndone
             | EventKind::MemberAcknowledged => Self::decode_member(kind, r)?,
-            EventKind::OrderCreated => Self::OrderCreated(OrderCreated::decode(r)?),
+            EventKind::OrderCreated => Self::OrderCreated(OrderCreated::decode(version, r)?),
             EventKind::OrderPartHeld => Self::OrderPartHeld { order: r.id()? },
             EventKind::OrderConfirming => Self::OrderConfirming {
                 order: r.id()?,
@@ -213,6 +225,21 @@ impl<'a> Event<'a> {
                 lines: Lines::decode(r)?,
             },
             EventKind::OrderPlaced => Self::OrderPlaced { order: r.id()? },
+            EventKind::OrderAuthorizing => Self::OrderAuthorizing {
+                order: r.id()?,
+                discount: r.i64()?,
+                lines: Lines::decode(r)?,
+            },
+            EventKind::OrderCapturing => Self::OrderCapturing { order: r.id()? },
+            EventKind::CheckoutFailed => Self::CheckoutFailed(CheckoutFailed::decode(r)?),
+            EventKind::PaymentAnswered => Self::PaymentAnswered {
+                order: r.id()?,
+                step: PaymentStep::decode(r)?,
+                verdict: Verdict::decode(r)?,
+                retry_at_ms: r.u64()?,
+            },
+            EventKind::SagaParked => Self::SagaParked { order: r.id()? },
+            EventKind::SagaRetried => Self::SagaRetried { order: r.id()? },
             EventKind::OrderCancelled => Self::OrderCancelled {
                 order: r.id()?,
                 reason: CancelReason::decode(r)?,
@@ -268,11 +295,12 @@ impl Encode for OrderCreated<'_> {
         w.option(self.coupon, Writer::text);
         w.large(self.ship_to.as_bytes());
         w.text(self.region);
+        w.option(self.payment, Writer::text);
     }
 }
 
-impl<'a> Decode<'a> for OrderCreated<'a> {
-    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+impl<'a> OrderCreated<'a> {
+    fn decode(version: u16, r: &mut Reader<'a>) -> Result<Self, CodecError> {
         Ok(Self {
             order: r.id()?,
             session: r.text()?,
@@ -285,6 +313,44 @@ impl<'a> Decode<'a> for OrderCreated<'a> {
             coupon: r.option(Reader::text)?,
             ship_to: large_text(r)?,
             region: r.text()?,
+            // Version 1 is from before payments were taken.
+            payment: if version == 1 { None } else { r.option(bounded_text)? },
+        })
+    }
+}
+
+impl Encode for CheckoutFailed<'_> {
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.id(self.order);
+        w.text(self.session);
+        w.u8(self.reason as u8);
+        w.u8(self.step);
+        self.total.encode(w);
+        w.u64(self.units);
+        w.u16(self.lines_count);
+        w.u64(self.age_ms);
+        w.u16(self.attempts);
+        w.u8(u8::from(self.from_hold));
+        w.u8(u8::from(self.has_coupon));
+        w.text(self.code);
+    }
+}
+
+impl<'a> Decode<'a> for CheckoutFailed<'a> {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Ok(Self {
+            order: r.id()?,
+            session: r.text()?,
+            reason: CancelReason::decode(r)?,
+            step: r.u8()?,
+            total: Money::decode(r)?,
+            units: r.u64()?,
+            lines_count: r.u16()?,
+            age_ms: r.u64()?,
+            attempts: r.u16()?,
+            from_hold: flag(r)?,
+            has_coupon: flag(r)?,
+            code: bounded_text(r)?,
         })
     }
 }

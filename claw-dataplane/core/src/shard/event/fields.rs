@@ -5,10 +5,11 @@
 use claw_common::id::Id;
 use claw_common::money::{Currency, Money};
 
-use super::{Event, KeyChanged, OrderCreated, SubjectForgotten};
+use super::{CheckoutFailed, Event, KeyChanged, OrderCreated, SubjectForgotten};
 use crate::command::{CouponTerms, CouponValue};
 use crate::lines::Lines;
 use crate::outcome::CancelReason;
+use crate::payment::Verdict;
 use crate::shard::message::{Part, PartKey};
 
 /// A field's value.
@@ -107,8 +108,12 @@ impl Event<'_> {
             Event::OrderPartHeld { order }
             | Event::OrderPlaced { order }
             | Event::OrderShipped { order }
+            | Event::OrderCapturing { order }
+            | Event::SagaParked { order }
+            | Event::SagaRetried { order }
             | Event::OrderRefunded { order } => visit("order_id", V::Id(order)),
-            Event::OrderConfirming { order, discount, lines } => {
+            Event::OrderConfirming { order, discount, lines }
+            | Event::OrderAuthorizing { order, discount, lines } => {
                 visit("order_id", V::Id(order));
                 visit("discount", V::Signed(discount));
                 visit("items", V::Lines(lines));
@@ -118,6 +123,15 @@ impl Event<'_> {
                 visit("reason", V::Text(reason.name()));
                 visit("asked", V::Unsigned(asked));
                 visit("coupon_asked", V::Flag(coupon_asked));
+            }
+            Event::CheckoutFailed(failed) => failed.fields(visit),
+            Event::PaymentAnswered { order, step, verdict, retry_at_ms } => {
+                visit("order_id", V::Id(order));
+                visit("step", V::Text(step.name()));
+                verdict_fields(&verdict, visit);
+                if retry_at_ms > 0 {
+                    visit("retry_at", V::Time(retry_at_ms));
+                }
             }
             Event::CommandRefused | Event::CommandUnchanged => {}
             Event::KeyChanged(key) => key.fields(visit),
@@ -263,6 +277,43 @@ impl OrderCreated<'_> {
         if !self.region.is_empty() {
             visit("region", V::Text(self.region));
         }
+    }
+}
+
+impl CheckoutFailed<'_> {
+    fn fields(&self, visit: Visitor<'_>) {
+        use FieldValue as V;
+        let steps = crate::saga::SagaKind::Checkout.saga().steps;
+        let step = steps.get(usize::from(self.step)).map_or("unknown", |step| step.name);
+        visit("order_id", V::Id(self.order));
+        visit("session", V::Text(self.session));
+        visit("reason", V::Text(self.reason.name()));
+        visit("step", V::Text(step));
+        visit("total", V::Money(self.total));
+        visit("units", V::Unsigned(self.units));
+        visit("lines_count", V::Unsigned(self.lines_count.into()));
+        visit("age_ms", V::Unsigned(self.age_ms));
+        visit("attempts", V::Unsigned(self.attempts.into()));
+        visit("from_hold", V::Flag(self.from_hold));
+        visit("has_coupon", V::Flag(self.has_coupon));
+        if !self.code.is_empty() {
+            visit("code", V::Text(self.code));
+        }
+    }
+}
+
+/// A means of payment and a secret are nobody's business: neither is shown.
+fn verdict_fields(verdict: &Verdict<'_>, visit: Visitor<'_>) {
+    use FieldValue as V;
+    let (word, name, value) = match *verdict {
+        Verdict::Done { intent } => ("done", "intent", intent),
+        Verdict::RequiresAction { intent, .. } => ("requires_action", "intent", intent),
+        Verdict::Refused { code } => ("refused", "code", code),
+        Verdict::Unavailable { code } => ("unavailable", "code", code),
+    };
+    visit("verdict", V::Text(word));
+    if !value.is_empty() {
+        visit(name, V::Text(value));
     }
 }
 

@@ -83,10 +83,22 @@ kinds! {
     OrderShipped = 35 "order-shipped",
     /// Paid back.
     OrderRefunded = 36 "order-refunded",
+    /// Everything is reserved, and the amount is to be authorised.
+    OrderAuthorizing = 37 "order-authorizing",
+    /// Everything is sold, and the amount is to be taken.
+    OrderCapturing = 38 "order-capturing",
+    /// A checkout came to nothing: what was known of it then, for fraud analysis.
+    CheckoutFailed = 39 "checkout-failed",
     /// A command was refused; the answer is remembered.
     CommandRefused = 40 "command-refused",
     /// A command had nothing to change; the answer is remembered.
     CommandUnchanged = 41 "command-unchanged",
+    /// The vault said what came of a step of a payment.
+    PaymentAnswered = 42 "payment-answered",
+    /// An operator parked an order's saga.
+    SagaParked = 43 "saga-parked",
+    /// An operator had a parked saga tried again.
+    SagaRetried = 44 "saga-retried",
     /// A key was registered or revoked.
     KeyChanged = 50 "key-changed",
     /// The keys of a subject's personal data were destroyed.
@@ -99,7 +111,7 @@ impl EventKind {
     /// The version written today.
     pub const fn version(self) -> u16 {
         match self {
-            Self::ProductPut => 2,
+            Self::ProductPut | Self::OrderCreated => 2,
             _ => 1,
         }
     }

@@ -19,6 +19,7 @@ use super::message::{PartKey, Sold};
 use crate::command::CouponTerms;
 use crate::lines::Lines;
 use crate::outcome::CancelReason;
+use crate::payment::{PaymentStep, Verdict};
 
 /// A decided fact.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -212,6 +213,43 @@ pub enum Event<'a> {
         /// Order.
         order: Id,
     },
+    /// See [`EventKind::OrderAuthorizing`].
+    OrderAuthorizing {
+        /// Order.
+        order: Id,
+        /// What the coupon takes off, minor units.
+        discount: i64,
+        /// All lines with their prices.
+        lines: Lines<'a>,
+    },
+    /// See [`EventKind::OrderCapturing`].
+    OrderCapturing {
+        /// Order.
+        order: Id,
+    },
+    /// See [`EventKind::CheckoutFailed`].
+    CheckoutFailed(CheckoutFailed<'a>),
+    /// See [`EventKind::PaymentAnswered`].
+    PaymentAnswered {
+        /// Order.
+        order: Id,
+        /// What had been asked.
+        step: PaymentStep,
+        /// What came of it; a secret of the shopper's is never in it.
+        verdict: Verdict<'a>,
+        /// When it is asked again; 0 where the answer is final.
+        retry_at_ms: UnixMs,
+    },
+    /// See [`EventKind::SagaParked`].
+    SagaParked {
+        /// Order.
+        order: Id,
+    },
+    /// See [`EventKind::SagaRetried`].
+    SagaRetried {
+        /// Order.
+        order: Id,
+    },
     /// See [`EventKind::CommandRefused`].
     CommandRefused,
     /// See [`EventKind::CommandUnchanged`].
@@ -258,6 +296,38 @@ pub struct OrderCreated<'a> {
     pub ship_to: &'a str,
     /// Region for tax, or empty.
     pub region: &'a str,
+    /// The gateway's token for the means of payment; empty where none was given, `None` where the
+    /// store took no payments.
+    pub payment: Option<&'a str>,
+}
+
+/// A checkout that came to nothing, as it was in that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckoutFailed<'a> {
+    /// Order.
+    pub order: Id,
+    /// Whose.
+    pub session: &'a str,
+    /// Why.
+    pub reason: CancelReason,
+    /// Index of the step it failed at, see [`crate::saga::catalog::checkout`].
+    pub step: u8,
+    /// What was to be paid, as far as prices were known.
+    pub total: Money,
+    /// Units of all lines.
+    pub units: u64,
+    /// Count of lines.
+    pub lines_count: u16,
+    /// Milliseconds from its beginning.
+    pub age_ms: u64,
+    /// Attempts of the step that came to nothing before.
+    pub attempts: u16,
+    /// Whether it was made from a hold.
+    pub from_hold: bool,
+    /// Whether it named a coupon.
+    pub has_coupon: bool,
+    /// The last reason that the gateway, or the vault, gave; empty for none.
+    pub code: &'a str,
 }
 
 /// A key as it is from here on.
@@ -318,6 +388,12 @@ impl Event<'_> {
             Event::OrderCancelled { .. } => EventKind::OrderCancelled,
             Event::OrderShipped { .. } => EventKind::OrderShipped,
             Event::OrderRefunded { .. } => EventKind::OrderRefunded,
+            Event::OrderAuthorizing { .. } => EventKind::OrderAuthorizing,
+            Event::OrderCapturing { .. } => EventKind::OrderCapturing,
+            Event::CheckoutFailed(_) => EventKind::CheckoutFailed,
+            Event::PaymentAnswered { .. } => EventKind::PaymentAnswered,
+            Event::SagaParked { .. } => EventKind::SagaParked,
+            Event::SagaRetried { .. } => EventKind::SagaRetried,
             Event::CommandRefused => EventKind::CommandRefused,
             Event::CommandUnchanged => EventKind::CommandUnchanged,
             Event::KeyChanged(_) => EventKind::KeyChanged,

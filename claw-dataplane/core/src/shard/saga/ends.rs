@@ -3,6 +3,7 @@
 
 use claw_common::id::{Id, ShardId};
 
+use super::Bill;
 use crate::checkout::order::Order;
 use crate::inventory::stored_lines::{PricedLines, StoredLines, bit, shards_of};
 use crate::lines::Lines;
@@ -25,22 +26,27 @@ const SETTLED: u8 = 2;
 const UNDONE: u8 = 3;
 
 impl Shard {
-    /// Everything is reserved: the order goes forward only.
-    pub(super) fn confirm(&mut self, call: &mut Call<'_>, order: Id, discount: i64) {
+    /// Everything is reserved and priced.
+    pub(super) fn all_priced(&mut self, call: &mut Call<'_>, order: Id, discount: i64) {
         let key = PartKey { id: order, part: Part::Order };
-        let Some(conversation) = self.conversations.remove(&key) else { return };
-        let lines = conversation.priced.lines();
-        self.commit(call, &Event::OrderConfirming { order, discount, lines });
-        self.settle_order(call, order);
+        let Some(conversation) = self.conversations.get(&key) else { return };
+        let lines = StoredLines::new(conversation.priced.lines());
+        // Still there while it is decided: a cancellation has to know who was asked.
+        self.go_on(call, order, Bill { discount, lines: lines.lines() });
+        self.conversations.remove(&key);
     }
 
-    /// Asks members to settle, and places the order when none is left.
+    /// Asks members to settle, and captures or places the order when none is left.
     pub(crate) fn settle_order(&mut self, call: &mut Call<'_>, order: Id) {
         let Some(found) = self.state.orders.get(&order.0) else { return };
         if found.state != OrderState::Confirming {
             return;
         }
         if found.owes_nothing() {
+            if found.charge.is_some() {
+                self.commit(call, &Event::OrderCapturing { order });
+                return self.drive(call, order);
+            }
             self.commit(call, &Event::OrderPlaced { order });
             return self.tell_order(call, order);
         }
@@ -101,7 +107,10 @@ impl Shard {
         let others = self.state.placement.others(found.lines.lines());
         let remote_coupon =
             found.coupon.is_some_and(|code| !self.state.placement.owns(code.as_str()));
-        let everywhere = found.was_placed() || heard.as_ref().is_some_and(|heard| heard.resumed);
+        let failure = Self::failure(found, reason, call.now_ms);
+        // From *authorizing* on everything is reserved.
+        let everywhere = found.state != OrderState::Reserving
+            || heard.as_ref().is_some_and(|heard| heard.resumed);
         let lines_reserved = everywhere || found.hold.is_some();
         let asked = heard.as_ref().map_or(0, |heard| heard.asked);
         let coupon_heard = heard.is_some_and(|heard| heard.coupon_asked);
@@ -115,7 +124,12 @@ impl Shard {
             Some(show) => self.commit_answered(call, &event, show),
             None => self.commit(call, &event),
         }
+        if reason != CancelReason::ShopperCancelled {
+            self.commit_failure(call, order, &failure);
+        }
+        self.client_secrets.remove(&order);
         self.undo_order(call, order);
+        self.drive(call, order);
         self.tell_order(call, order);
     }
 
@@ -123,7 +137,7 @@ impl Shard {
     pub(crate) fn undo_order(&mut self, call: &mut Call<'_>, order: Id) {
         let Some(found) = self.state.orders.get(&order.0) else { return };
         let (lines_key, coupon_key) = (found.lines_key(), found.coupon_key());
-        let (was_placed, pending) = (found.was_placed(), found.pending);
+        let (was_sold, pending) = (found.was_sold(), found.pending);
         let (code, coupon_owner) = (found.coupon, self.coupon_owner(found));
         if pending == 0 && coupon_owner.is_none() {
             return;
@@ -132,12 +146,12 @@ impl Shard {
         let mut part = PricedLines::default();
         for shard in shards_of(pending) {
             part.start_of(lines.lines(), self.state.placement, shard);
-            let lines = if was_placed { part.lines() } else { Lines::default() };
+            let lines = if was_sold { part.lines() } else { Lines::default() };
             let sold = Sold { lines, code: "" };
             self.send(call, shard, Body::Undo { key: lines_key, sold });
         }
         if let (Some(shard), Some(code)) = (coupon_owner, code) {
-            let code = if was_placed { code.as_str() } else { "" };
+            let code = if was_sold { code.as_str() } else { "" };
             let sold = Sold { lines: Lines::default(), code };
             self.send(call, shard, Body::Undo { key: coupon_key, sold });
         }

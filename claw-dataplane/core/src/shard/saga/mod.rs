@@ -1,7 +1,7 @@
 //! Reservations over several shards, seen from the home.
 //!
 //! ```text
-//!   converse -> ask_next -> ... -> ask_next -> all_reserved -> (coupon) -> grant | confirm
+//!   converse -> ask_next -> ... -> ask_next -> all_reserved -> (coupon) -> grant | go_on
 //!                  |                   |
 //!                  +---- refused ------+--> refuse_hold | cancel --> Undo to those asked
 //! ```
@@ -14,8 +14,10 @@
 
 mod ends;
 mod member;
+mod payment;
 
 pub(crate) use ends::Cancelling;
+pub(crate) use payment::Bill;
 
 use arrayvec::ArrayVec;
 use claw_common::id::{Id, ShardId};
@@ -187,7 +189,7 @@ impl Shard {
             return self.send(call, owner, body);
         }
         if let Some(discount) = self.coupon_discount(call, order) {
-            return self.confirm(call, order, discount);
+            return self.all_priced(call, order, discount);
         }
         let reason = CancelReason::CouponInvalid;
         self.cancel(call, Cancelling { order, reason }, None);
@@ -197,12 +199,18 @@ impl Shard {
     /// hold.
     pub(crate) fn coupon_discount(&self, call: &Call<'_>, order: Id) -> Option<i64> {
         let found = self.state.orders.get(&order.0)?;
-        let Some(code) = found.coupon else { return Some(0) };
-        let coupon = self.state.coupons.get(code.as_str().as_bytes())?;
         let heard = self.conversations.get(&PartKey { id: order, part: Part::Order });
         let lines = heard.map_or_else(|| found.lines.lines(), |heard| heard.priced.lines());
-        let subtotal = subtotal(lines);
-        coupon.discount(&Purchase { currency: found.currency, subtotal, now_ms: call.now_ms })
+        let (currency, subtotal) = (found.currency, subtotal(lines));
+        let code = found.coupon.as_ref().map(claw_common::id::Sku::as_str);
+        self.discount_of(code, &Purchase { currency, subtotal, now_ms: call.now_ms })
+    }
+
+    /// What one of our coupons takes off a purchase: nothing without one, `None` when it does not
+    /// hold.
+    pub(crate) fn discount_of(&self, code: Option<&str>, purchase: &Purchase) -> Option<i64> {
+        let Some(code) = code else { return Some(0) };
+        self.state.coupons.get(code.as_bytes())?.discount(purchase)
     }
 
     /// A member has reserved lines.
@@ -227,7 +235,7 @@ impl Shard {
         let order = PartKey { id: key.id, part: Part::Order };
         let asked = self.conversations.get(&order);
         if asked.is_some_and(|asked| asked.coupon_asked && asked.has_asked_all()) {
-            self.confirm(call, key.id, discount);
+            self.all_priced(call, key.id, discount);
         }
     }
 

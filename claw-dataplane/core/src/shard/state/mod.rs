@@ -6,9 +6,10 @@
 mod holds;
 mod members;
 mod orders;
+mod payments;
 mod snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use claw_common::id::{Id, Session};
 use claw_common::time::UnixMs;
@@ -65,6 +66,8 @@ pub(crate) struct State {
     /// Sequence of the latest record.
     pub(crate) sequence: u64,
     // Rebuilt from the above:
+    /// Orders whose sagas wait for somebody to retry them.
+    pub(crate) parked: BTreeSet<Id>,
     pub(crate) hold_timers: TimerWheel,
     pub(crate) order_timers: TimerWheel,
     buffer: LinesBuffer,
@@ -103,6 +106,7 @@ impl State {
             window: Window::with_capacity(capacities.deduplication_bytes),
             now_ms: 0,
             sequence: 0,
+            parked: BTreeSet::new(),
             hold_timers: TimerWheel::with_capacity(capacities.holds),
             order_timers: TimerWheel::with_capacity(capacities.orders),
             buffer: LinesBuffer::default(),
@@ -146,13 +150,22 @@ impl State {
             | Event::MemberAcknowledged { .. } => self.apply_member(facts.event),
             Event::OrderCreated(_)
             | Event::OrderPartHeld { .. }
+            | Event::OrderAuthorizing { .. }
             | Event::OrderConfirming { .. }
+            | Event::OrderCapturing { .. }
             | Event::OrderPlaced { .. }
             | Event::OrderCancelled { .. }
             | Event::OrderShipped { .. }
             | Event::OrderRefunded { .. } => self.apply_order(facts),
-            // What the store says for itself is in the log and nowhere else.
-            Event::CommandRefused | Event::CommandUnchanged | Event::StoreEvent { .. } => Ok(()),
+            Event::PaymentAnswered { .. }
+            | Event::SagaParked { .. }
+            | Event::SagaRetried { .. } => self.apply_payment(facts.event, facts.entry()),
+            // What the store says for itself is in the log and nowhere else; so are failures, for
+            // who analyses them.
+            Event::CommandRefused
+            | Event::CommandUnchanged
+            | Event::StoreEvent { .. }
+            | Event::CheckoutFailed(_) => Ok(()),
             Event::KeyChanged(key) => {
                 self.change_key(&key);
                 Ok(())

@@ -4,11 +4,14 @@ use arrayvec::ArrayVec;
 use claw_common::id::{Id, Sku};
 
 use super::{Facts, State, hold_units, session_of};
+use crate::checkout::charge::Charge;
 use crate::checkout::order::Order;
-use crate::checkout::transitions::{Trigger, is_evictable};
+use crate::checkout::transitions::Trigger;
 use crate::inventory::counter::Counter;
 use crate::inventory::stored_lines::StoredLines;
 use crate::outcome::{CancelReason, HoldState, OrderState};
+use crate::saga::catalog::checkout;
+use crate::saga::{Progress, SagaKind, Signal};
 use crate::shard::error::ApplyError;
 use crate::shard::event::{Event, OrderCreated};
 
@@ -25,10 +28,22 @@ impl State {
                 self.orders[place].held = true;
                 Ok(())
             }
+            Event::OrderAuthorizing { .. } => self.authorize_order(facts),
             Event::OrderConfirming { .. } => self.confirm_order(facts),
+            Event::OrderCapturing { order } => {
+                let place = self.order(order)?;
+                self.orders[place].take(Trigger::Capture, facts.entry())?;
+                self.reach(place, checkout::CAPTURE)
+            }
             Event::OrderPlaced { order } => {
                 let place = self.order(order)?;
-                self.orders[place].take(Trigger::Settled, facts.entry())
+                let placed = &mut self.orders[place];
+                let captured = placed.state == OrderState::Capturing;
+                let trigger = if captured { Trigger::Captured } else { Trigger::Settled };
+                placed.take(trigger, facts.entry())?;
+                placed.saga.finish();
+                self.set_order_timer(place);
+                Ok(())
             }
             Event::OrderCancelled { .. } => self.cancel_order(facts),
             Event::OrderShipped { order } => self.step_order(order, Trigger::Ship, facts),
@@ -68,6 +83,9 @@ impl State {
             currency: created.currency,
             discount: 0,
             deadline_ms: created.deadline_ms,
+            created_ms: facts.now_ms,
+            saga: Progress::start(SagaKind::Checkout),
+            charge: created.payment.map(|token| Box::new(Charge::by(token))),
             coupon,
             pending: 0,
             coupon_pending: false,
@@ -81,7 +99,30 @@ impl State {
         order.enter(OrderState::Reserving, facts.entry());
         let place = self.orders.insert(order);
         let place = place.ok_or(ApplyError::CapacityFull { slab: "orders" })?;
-        self.order_timers.set(place, created.deadline_ms, created.order);
+        self.set_order_timer(place);
+        Ok(())
+    }
+
+    fn authorize_order(&mut self, facts: &Facts<'_>) -> Result<(), ApplyError> {
+        let Event::OrderAuthorizing { order, discount, lines } = *facts.event else {
+            return Err(ApplyError::contradiction("not an authorisation"));
+        };
+        let place = self.order(order)?;
+        let priced = &mut self.orders[place];
+        priced.take(Trigger::Pay, facts.entry())?;
+        priced.discount = discount;
+        if priced.lines.lines() != lines {
+            priced.lines = StoredLines::new(lines);
+        }
+        self.change_own_coupon(place, |uses| uses.hold(1).is_ok())?;
+        self.reach(place, checkout::AUTHORIZE)
+    }
+
+    fn reach(&mut self, place: u32, step: u8) -> Result<(), ApplyError> {
+        if !self.orders[place].saga.reach(step) {
+            return Err(ApplyError::contradiction("the order's saga is past it"));
+        }
+        self.set_order_timer(place);
         Ok(())
     }
 
@@ -91,7 +132,13 @@ impl State {
         };
         let place = self.order(order)?;
         let confirmed = &mut self.orders[place];
-        confirmed.take(Trigger::Reserved, facts.entry())?;
+        let is_paid = confirmed.state != OrderState::Reserving;
+        let trigger = if is_paid { Trigger::Authorized } else { Trigger::Reserved };
+        confirmed.take(trigger, facts.entry())?;
+        if !is_paid {
+            // There was nothing to pay.
+            confirmed.charge = None;
+        }
         confirmed.discount = discount;
         if confirmed.lines.lines() != lines {
             confirmed.lines = StoredLines::new(lines);
@@ -99,15 +146,12 @@ impl State {
         confirmed.pending = self.placement.others(lines);
         let coupon = confirmed.coupon;
         let (hold, cart) = (confirmed.hold, confirmed.cart);
-        self.order_timers.cancel(place);
+        self.reach(place, checkout::CONFIRM)?;
         self.change_order_stock(place, Counter::settle)?;
-        if let Some(code) = coupon {
-            if self.placement.owns(code.as_str()) {
-                self.change_coupon(&code, |uses| uses.hold(1).is_ok() && uses.settle(1))?;
-            } else {
-                self.orders[place].coupon_pending = true;
-            }
-        }
+        // Where there was something to pay, its use has been held since.
+        self.change_own_coupon(place, |uses| (is_paid || uses.hold(1).is_ok()) && uses.settle(1))?;
+        let elsewhere = coupon.is_some_and(|code| !self.placement.owns(code.as_str()));
+        self.orders[place].coupon_pending = elsewhere;
         if let Some(hold) = hold {
             let place = self.hold_in(hold, HoldState::Active)?;
             self.holds[place].state = HoldState::Sold;
@@ -124,22 +168,21 @@ impl State {
             return Err(ApplyError::contradiction("not a cancellation"));
         };
         let place = self.order(order)?;
-        let was_placed = self.orders[place].state == OrderState::Placed;
+        let (was_sold, from) = (self.orders[place].was_sold(), self.orders[place].state);
         let trigger = match reason {
             CancelReason::Expired => Trigger::Expired,
             CancelReason::ShopperCancelled => Trigger::Cancel,
             _ => Trigger::Refused,
         };
         self.orders[place].take(trigger, facts.entry())?;
-        self.order_timers.cancel(place);
-        if was_placed {
+        self.orders[place].turn_saga_around(from == OrderState::Placed);
+        if was_sold {
             self.change_order_stock(place, Counter::give_back)?;
-            if let Some(code) = self.orders[place].coupon
-                && self.placement.owns(code.as_str())
-            {
-                self.change_coupon(&code, |uses| uses.give_back(1))?;
-            }
+            self.change_own_coupon(place, |uses| uses.give_back(1))?;
         } else {
+            if from != OrderState::Reserving {
+                self.change_own_coupon(place, |uses| uses.release(1))?;
+            }
             if self.orders[place].held {
                 self.change_order_stock(place, Counter::release)?;
             }
@@ -150,6 +193,7 @@ impl State {
         cancelled.held = false;
         cancelled.pending = asked;
         cancelled.coupon_pending = coupon_asked;
+        self.set_order_timer(place);
         self.queue_order(place);
         Ok(())
     }
@@ -170,7 +214,12 @@ impl State {
         facts: &Facts<'_>,
     ) -> Result<(), ApplyError> {
         let place = self.order(order)?;
-        self.orders[place].take(trigger, facts.entry())?;
+        let stepped = &mut self.orders[place];
+        stepped.take(trigger, facts.entry())?;
+        if trigger == Trigger::Refund {
+            stepped.start_again(SagaKind::Refund);
+        }
+        self.set_order_timer(place);
         self.queue_order(place);
         Ok(())
     }
@@ -179,7 +228,7 @@ impl State {
     /// in the queue keeps its place.
     pub(super) fn queue_order(&mut self, place: u32) {
         let order = &self.orders[place];
-        let evictable = is_evictable(order.state) && order.owes_nothing();
+        let evictable = order.is_over();
         if evictable && !self.orders.is_queued(place) {
             self.orders.queue(place);
         }
@@ -206,6 +255,18 @@ impl State {
         super::change_stock(products, lines, change)
     }
 
+    /// Changes the uses of an order's coupon, where it has one and it is ours.
+    fn change_own_coupon(
+        &mut self,
+        order: u32,
+        change: impl FnOnce(&mut Counter) -> bool,
+    ) -> Result<(), ApplyError> {
+        match self.orders[order].coupon {
+            Some(code) if self.placement.owns(code.as_str()) => self.change_coupon(&code, change),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn change_coupon(
         &mut self,
         code: &Sku,
@@ -222,5 +283,27 @@ impl State {
     pub(super) fn order(&self, order: Id) -> Result<u32, ApplyError> {
         let place = self.orders.find(&order.0);
         place.ok_or(ApplyError::contradiction("the order does not exist"))
+    }
+}
+
+impl Order {
+    /// What follows from being cancelled: what was done is undone, or what was paid goes back.
+    fn turn_saga_around(&mut self, was_placed: bool) {
+        if was_placed {
+            return self.start_again(SagaKind::Cancellation);
+        }
+        self.saga.take(Signal::Retry);
+        // An authorisation under way may have been made: it is undone as well.
+        self.saga.take(Signal::GivenUp);
+        self.saga.undo_here();
+    }
+
+    /// Begins a saga that follows the order's own, whose first step this event is.
+    fn start_again(&mut self, saga: SagaKind) {
+        self.saga = Progress::start(saga);
+        self.saga.take(Signal::Done);
+        if self.charge.is_none() {
+            self.saga.finish();
+        }
     }
 }

@@ -12,16 +12,15 @@ use crate::command::{CommandKey, flag};
 use crate::coupon::Coupon;
 use crate::inventory::hold::Hold;
 use crate::inventory::member::Member;
-use crate::outcome::OrderState;
 use crate::shard::error::{ApplyError, RestoreError};
 use crate::stdx::{Keyed, KeyedSlab};
 
 /// Larger than any one value: a product with attributes of a whole request body.
 const VALUE_BYTES_MAX: usize = 128 * 1024;
 /// 2: how many subjects were forgotten, and which records made holds and orders. 3: the version of
-/// a product's attributes. A snapshot of another version is rebuilt from the log, since it cannot
+/// a product's attributes. 4: an order's saga and payment. A snapshot of another version is rebuilt from the log, since it cannot
 /// say that.
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 
 /// Hands encoded values on, one at a time.
 struct Sink<'a> {
@@ -157,10 +156,9 @@ impl State {
         for (place, hold) in self.holds.iter().filter(|(_, hold)| hold.is_ticking()) {
             self.hold_timers.set(place, hold.expires_at_ms, hold.id);
         }
-        for (place, order) in self.orders.iter() {
-            if order.state == OrderState::Reserving {
-                self.order_timers.set(place, order.deadline_ms, order.id);
-            }
+        let orders: Vec<u32> = self.orders.iter().map(|(place, _)| place).collect();
+        for place in orders {
+            self.set_order_timer(place);
         }
     }
 }

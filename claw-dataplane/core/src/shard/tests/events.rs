@@ -6,7 +6,10 @@ use super::world::{eur, lines};
 use crate::codec::{Encode, Writer};
 use crate::command::{CouponTerms, CouponValue};
 use crate::outcome::CancelReason;
-use crate::shard::event::{Event, EventKind, KeyChanged, OrderCreated, SubjectForgotten};
+use crate::payment::{PaymentStep, Verdict};
+use crate::shard::event::{
+    CheckoutFailed, Event, EventKind, KeyChanged, OrderCreated, SubjectForgotten,
+};
 use crate::shard::message::{Part, PartKey, Sold};
 
 #[test]
@@ -51,6 +54,22 @@ fn product_of_the_first_version_has_attributes_of_the_first() {
     assert_eq!(Event::decode(kind, 2, &bytes[..written]), Ok(put(7)));
 }
 
+#[test]
+fn order_of_the_first_version_is_not_paid_for() {
+    let mut buffer = lines(&[("a", 2)]);
+    let samples = samples(buffer.lines());
+    let created = samples.into_iter().find(|event| event.kind() == EventKind::OrderCreated);
+    let Some(Event::OrderCreated(created)) = created else { panic!("there is one") };
+    let created = OrderCreated { payment: None, ..created };
+    let mut bytes = vec![0; 512];
+    let mut writer = Writer::new(&mut bytes);
+    Event::OrderCreated(created).encode(&mut writer);
+    let written = writer.written();
+    // The newest ends in one byte that says there is none.
+    let decoded = Event::decode(EventKind::OrderCreated as u16, 1, &bytes[..written - 1]);
+    assert_eq!(decoded, Ok(Event::OrderCreated(created)));
+}
+
 fn product_put(attributes_version: u16) -> Event<'static> {
     Event::ProductPut { sku: "a", name: "n", price: eur(1), attributes: "{}", attributes_version }
 }
@@ -80,7 +99,23 @@ fn samples(lines: crate::lines::Lines<'_>) -> Vec<Event<'_>> {
         coupon: Some("TEN"),
         ship_to: "{}",
         region: "DE",
+        payment: Some("pm_1"),
     };
+    let failed = CheckoutFailed {
+        order: id,
+        session: "s",
+        reason: CancelReason::PaymentDeclined,
+        step: 4,
+        total: eur(9),
+        units: 3,
+        lines_count: 2,
+        age_ms: 10,
+        attempts: 1,
+        from_hold: true,
+        has_coupon: false,
+        code: "card_declined",
+    };
+    let verdict = Verdict::Unavailable { code: "timeout" };
     let public = [3; 32];
     let changed =
         KeyChanged { number: 1, name: "n", role: "operator", algorithm: 1, public, revoked: true };
@@ -114,8 +149,14 @@ fn samples(lines: crate::lines::Lines<'_>) -> Vec<Event<'_>> {
         },
         Event::OrderShipped { order: id },
         Event::OrderRefunded { order: id },
+        Event::OrderAuthorizing { order: id, discount: 1, lines },
+        Event::OrderCapturing { order: id },
+        Event::CheckoutFailed(failed),
         Event::CommandRefused,
         Event::CommandUnchanged,
+        Event::PaymentAnswered { order: id, step: PaymentStep::Capture, verdict, retry_at_ms: 7 },
+        Event::SagaParked { order: id },
+        Event::SagaRetried { order: id },
         Event::KeyChanged(changed),
         Event::SubjectForgotten(SubjectForgotten {
             number: 2,

@@ -2,7 +2,9 @@
 
 mod events;
 mod expiry;
+mod payments;
 mod random;
 mod refusals;
 mod several;
+mod vault;
 mod world;

@@ -6,14 +6,27 @@ use std::collections::BTreeMap;
 use claw_common::id::{Id, ShardId};
 use proptest::prelude::*;
 
+use super::vault::Mood;
 use super::world::{Answer, ROOMY, TINY, World, eur, lines};
-use crate::command::{Basket, Command, CommandKey, CouponTerms, CouponValue, OrderStep};
-use crate::outcome::Outcome;
+use crate::command::{Basket, Command, CommandKey, CouponTerms, CouponValue, OrderStep, SagaStep};
+use crate::outcome::{OrderState, Outcome};
 use crate::shard::Shard;
 use crate::shard::event::Event;
 
 const SKUS: [&str; 5] = ["a", "b", "c", "d", "e"];
 const COUPONS: [&str; 2] = ["TEN", "ONCE"];
+
+const MOODS: [Mood; 9] = [
+    Mood::Kind,
+    Mood::Kind,
+    Mood::Kind,
+    Mood::Twice,
+    Mood::Cruel,
+    Mood::Away,
+    Mood::Forgetful,
+    Mood::Mute,
+    Mood::Careful,
+];
 
 type Items = Vec<(&'static str, u32)>;
 
@@ -40,6 +53,7 @@ enum Step {
     Deliver(usize),
     Duplicate(usize),
     DeliverAll,
+    Vault(usize, Mood),
     Crash,
     Time(u64),
 }
@@ -57,6 +71,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => (0..8_usize).prop_map(Step::Deliver),
         1 => (0..8_usize).prop_map(Step::Duplicate),
         3 => Just(Step::DeliverAll),
+        6 => (0..4_usize, prop::sample::select(&MOODS[..])).prop_map(|(at, mood)| {
+            Step::Vault(at, mood)
+        }),
         1 => Just(Step::Crash),
         3 => (0..2_000_u64).prop_map(Step::Time),
     ];
@@ -162,6 +179,7 @@ impl Run {
             region: "",
             wait_until_ms: 0,
             ttl_ms: 2_500,
+            payment: [None, Some("pm_1"), Some("pm_2"), Some("")][usize::from(identity.key[0] % 4)],
         };
         let session = None;
         let command = match *asked {
@@ -223,6 +241,10 @@ impl Run {
             }
             Step::Deliver(_) | Step::Duplicate(_) => {}
             Step::DeliverAll => self.world.deliver_all(),
+            Step::Vault(at, mood) => {
+                let asks = self.world.asks.len().max(1);
+                self.world.answer_ask(at % asks, *mood);
+            }
             Step::Crash => self.world.crash(),
             Step::Time(milliseconds) => self.world.advance(*milliseconds),
         }
@@ -261,12 +283,48 @@ impl Run {
         self.world.crash();
         self.world.deliver_all();
         self.world.advance(10_000);
-        self.world.deliver_all();
+        self.world.answer_asks();
+        self.retry_parked();
         self.check();
+        self.check_ledger();
         for at in 0..self.world.shards.len() {
             assert_eq!(self.world.shards[at].audit().held, 0, "all holds have ended");
             self.replay(at);
             self.one_end_each(at);
+        }
+    }
+
+    /// Time and operators bring every saga to its end.
+    fn retry_parked(&mut self) {
+        for _ in 0..40 {
+            self.world.advance(60_000);
+            self.world.answer_asks();
+            for order in self.orders.clone() {
+                let retry = Command::StepSaga { order, step: SagaStep::Retry };
+                self.world.ask(order.home(), retry);
+                self.world.answer_asks();
+            }
+        }
+        let list = Command::ListSagas { after: Id([0; 16]), limit: 10, parked_only: false };
+        for shard in 0..self.world.count() {
+            let answer = self.world.ask(ShardId(shard), list).unwrap();
+            let none = matches!(answer.outcome(), Outcome::Sagas { count: 0, .. });
+            assert!(none, "every saga ends: {:?}", answer.outcome());
+        }
+    }
+
+    /// What is captured and kept is what was placed; nothing else is held.
+    fn check_ledger(&mut self) {
+        let ledger = self.world.vault.ledger.clone();
+        for (order, entry) in ledger {
+            assert!(!entry.held, "{order:?}: {entry:?}");
+            let read = Command::ReadOrder { order, session: None };
+            let answer = self.world.ask(order.home(), read).unwrap();
+            // One that is over may have been evicted.
+            let Outcome::Order(view) = answer.outcome() else { continue };
+            let bought = matches!(view.state, OrderState::Placed | OrderState::Shipped);
+            assert_eq!(entry.captured && !entry.refunded, bought, "{view:?} {entry:?}");
+            assert!(!bought || view.total == entry.amount);
         }
     }
 

@@ -40,6 +40,7 @@ fn buy(basket: Basket<'_>) -> Command<'_> {
         region: "",
         wait_until_ms: 0,
         ttl_ms: 1_000,
+        payment: None,
     }
 }
 
@@ -178,6 +179,7 @@ fn sources_are_refused_for_the_version_the_stock_and_the_uses() {
         region: "",
         wait_until_ms: 0,
         ttl_ms: 1_000,
+        payment: None,
     };
     let answer = world.ask(SHARD, command).unwrap();
     assert!(matches!(answer.outcome(), Outcome::Order(view) if view.total == 0));

@@ -33,6 +33,7 @@ fn checkout<'a>(basket: Basket<'a>, coupon: Option<&'a str>, wait_until_ms: u64)
         region: "DE",
         wait_until_ms,
         ttl_ms: 5_000,
+        payment: None,
     }
 }
 
