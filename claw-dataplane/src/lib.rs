@@ -1,13 +1,14 @@
 //! The shell around `claw-core`, and the `claw` command.
 //!
 //! Dependencies point one way:
-//! `cli > runtime > node > {ingest, log, subjects} > ring > buffer > claw-core`.
+//! `cli > runtime > node > {ingest, log, subjects, vault, gateway} > ring > buffer > claw-core`.
 //! Architecture invariant: the subsystems in braces never import each other; they meet in `node`.
 
 pub mod buffer;
 pub mod cli;
 pub mod config;
 pub mod doctor;
+pub mod gateway;
 pub mod ingest;
 pub mod log;
 pub mod node;
@@ -15,3 +16,4 @@ pub mod ring;
 pub mod runtime;
 pub mod simulate;
 pub mod subjects;
+pub mod vault;

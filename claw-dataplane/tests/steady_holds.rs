@@ -27,8 +27,12 @@ use claw_sdk::signature::sign::RequestParts;
 const NOW_MS: u64 = 1_800_000_000_000;
 const WARM_COUNT: usize = 300;
 const COUNTED: usize = 300;
-const SETTINGS: Settings =
-    Settings { shards_count: 1, hold_ttl_ms_default: 60_000, checkout_ttl_ms: 30_000 };
+const SETTINGS: Settings = Settings {
+    shards_count: 1,
+    hold_ttl_ms_default: 60_000,
+    checkout_ttl_ms: 30_000,
+    takes_payments: false,
+};
 
 struct Counting;
 

@@ -28,9 +28,12 @@ pub fn claw_path() -> PathBuf {
     path
 }
 
-/// A command for `claw`, without arguments yet.
+/// A command for `claw`, without arguments yet. Nothing is paid for, so that a test of something
+/// else runs no vault: one of payments takes that back.
 pub fn claw() -> Command {
-    Command::new(claw_path())
+    let mut command = Command::new(claw_path());
+    command.env("CLAW_PAYMENTS_KIND", "none");
+    command
 }
 
 /// A folder for stores under test, on the disk that holds the build: the system's temporary folder

@@ -34,8 +34,12 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 const BATCH: u64 = 16;
 const WARM_FRAMES: usize = 20;
 const COUNTED_FRAMES: usize = 10;
-const SETTINGS: Settings =
-    Settings { shards_count: 1, hold_ttl_ms_default: 60_000, checkout_ttl_ms: 30_000 };
+const SETTINGS: Settings = Settings {
+    shards_count: 1,
+    hold_ttl_ms_default: 60_000,
+    checkout_ttl_ms: 30_000,
+    takes_payments: false,
+};
 
 struct Counting;
 

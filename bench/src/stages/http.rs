@@ -26,8 +26,12 @@ use claw_sdk::signature::sign::RequestParts;
 use super::backend::{Asked, Backend, HOLD_TTL_MS, NOW_MS, SKU};
 use super::{BATCH_COUNT, Pipeline, Stage};
 
-pub(super) const SETTINGS: Settings =
-    Settings { shards_count: 1, hold_ttl_ms_default: 60_000, checkout_ttl_ms: 30_000 };
+pub(super) const SETTINGS: Settings = Settings {
+    shards_count: 1,
+    hold_ttl_ms_default: 60_000,
+    checkout_ttl_ms: 30_000,
+    takes_payments: false,
+};
 /// Requests a second that a key or a session may ask: counted, and never the reason to wait.
 const RATE_MAX: u32 = 10_000_000;
 /// Sessions that ask, in turn.
@@ -76,7 +80,7 @@ impl HttpHolds {
                 backend: Backend::new(until),
             },
             send: Vec::with_capacity(BATCH_COUNT * 1024),
-            renderer: Renderer::new(Vec::new(), Description::of(&schema()?, 1)),
+            renderer: Renderer::new(Vec::new(), Description::of(&schema()?, &SETTINGS)),
         })
     }
 

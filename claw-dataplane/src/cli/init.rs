@@ -23,6 +23,7 @@ use super::templates::{self, Template};
 use crate::config::key_registry::{KeyDraft, NewMaterial, Role};
 use crate::config::{Config, KeyRegistry, Overrides, load_schema, render};
 use crate::simulate::scenarios;
+use crate::vault::settings::{SETTINGS_FILE as VAULT_FILE, TEMPLATE as VAULT_TEMPLATE};
 
 /// The keys of a new store: enough for each role to sign from the first minute.
 const KEYS: [(&str, Role, NewMaterial); 4] = [
@@ -110,6 +111,7 @@ impl Plan {
         }
         fs::DirBuilder::new().mode(0o700).create(folder.join("keys")).context("create keys/")?;
         write(folder, "store.toml", &self.store_toml())?;
+        write(folder, VAULT_FILE, VAULT_TEMPLATE)?;
         write(folder, "README.md", &self.readme())?;
         write(folder, ".gitignore", templates::GITIGNORE)?;
         write(folder, "functions/README.md", templates::FUNCTIONS_README)?;

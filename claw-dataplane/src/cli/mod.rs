@@ -13,6 +13,7 @@ mod certificate;
 pub mod doctor;
 pub mod export;
 pub mod forget;
+pub mod gateway;
 pub mod init;
 pub mod keys;
 pub mod log;
@@ -24,6 +25,7 @@ pub mod simulate;
 mod subject;
 mod templates;
 pub mod token;
+pub mod vault;
 pub mod verify;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -50,6 +52,7 @@ enum Verb {
     Doctor(doctor::DoctorArgs),
     Export(export::ExportArgs),
     Forget(forget::ForgetArgs),
+    Gateway(gateway::GatewayArgs),
     Init(init::InitArgs),
     Keys(keys::KeysArgs),
     Log(log::LogArgs),
@@ -58,6 +61,7 @@ enum Verb {
     Sign(sign::SignArgs),
     Simulate(simulate::SimulateArgs),
     Token(token::TokenArgs),
+    Vault(vault::VaultArgs),
     Verify(verify::VerifyArgs),
 }
 
@@ -71,6 +75,7 @@ pub fn main() -> ExitCode {
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Forget(args) => forget::run(&args),
+        Verb::Gateway(args) => gateway::run(args),
         Verb::Init(args) => init::run(args),
         Verb::Keys(args) => keys::run(args),
         Verb::Log(args) => log::run(args),
@@ -79,6 +84,7 @@ pub fn main() -> ExitCode {
         Verb::Sign(args) => sign::run(&args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Token(args) => token::run(&args),
+        Verb::Vault(args) => vault::run(&args),
         Verb::Verify(args) => verify::run(&args),
     };
     outcome.unwrap_or_else(|error| report(&error))

@@ -162,6 +162,8 @@ pub struct TlsConfig {
 pub struct PaymentConfig {
     /// Who is asked.
     pub kind: Payments,
+    /// Whether the node starts the vault.
+    pub start: bool,
 }
 
 /// Who is asked for money.
@@ -169,6 +171,8 @@ pub struct PaymentConfig {
 pub enum Payments {
     /// Nobody.
     None,
+    /// Whom the vault asks, where there is a `vault.toml`.
+    Vault,
 }
 
 impl Config {
@@ -320,7 +324,14 @@ fn build(store_dir: &Path, from: &Resolution) -> Config {
         },
         http: HttpConfig { cors_origins: texts(from, "http", "cors_origins") },
         tls: build_tls(store_dir, from),
-        payments: PaymentConfig { kind: Payments::None },
+        payments: PaymentConfig {
+            kind: if text(from, "payments", "kind") == "none" {
+                Payments::None
+            } else {
+                Payments::Vault
+            },
+            start: boolean(from, "payments", "start"),
+        },
     }
 }
 

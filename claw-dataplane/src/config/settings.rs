@@ -64,7 +64,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-pub(super) const SETTINGS: [Setting; 29] = [
+pub(super) const SETTINGS: [Setting; 30] = [
     Setting {
         section: "store",
         key: "name",
@@ -277,9 +277,17 @@ pub(super) const SETTINGS: [Setting; 29] = [
     Setting {
         section: "payments",
         key: "kind",
-        shape: Shape::Choice(&["none"]),
-        default: "\"none\"",
-        doc: "\"none\": orders are placed without payment, and a `payment` member is refused.",
+        shape: Shape::Choice(&["auto", "none", "local", "stripe"]),
+        default: "\"auto\"",
+        doc: "\"none\": orders are placed without payment, and a `payment` member is refused. \
+              Anything else: as vault.toml says, and without vault.toml none.",
+    },
+    Setting {
+        section: "payments",
+        key: "start",
+        shape: Shape::Boolean,
+        default: "true",
+        doc: "Start `claw vault` and start it again when it ends. false: it is a service of its own.",
     },
 ];
 

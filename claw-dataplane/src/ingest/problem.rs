@@ -101,6 +101,10 @@ problems! {
     IdempotencyMismatch = 422 "idempotency-mismatch" "The Idempotency-Key was used for another request";
     /// Two currencies in one order.
     CurrencyMixed = 409 "currency-mixed" "One order has one currency";
+    /// It costs something, and no means of payment is named.
+    PaymentRequired = 422 "payment-required" "The order has to be paid for";
+    /// Nothing of a saga waits to be parked or retried.
+    SagaState = 409 "saga-state" "The saga's state does not allow this";
     /// Nothing to buy.
     Empty = 409 "empty" "There is nothing in it";
     /// More lines than allowed.
@@ -181,6 +185,7 @@ impl ProblemKind {
             Self::VersionMismatch => const { &[always("version", Number)] },
             Self::BodyTooLarge => const { &[always("bytes_max", Number)] },
             Self::Schema => const { &[always("path", Text), perhaps("suggestion", Text)] },
+            Self::PaymentRequired => const { &[always("total", Number)] },
             Self::RateLimited => const { &[always("limit", Text)] },
             Self::CapacityFull => const { &[perhaps("slab", Text)] },
             _ => &[],

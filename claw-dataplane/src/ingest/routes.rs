@@ -117,6 +117,11 @@ pub enum Route {
     TicketCreate,
     EventRecord,
     ShardState,
+    SagaList,
+    SagaRead,
+    SagaRetry,
+    SagaPark,
+    PaymentWebhook,
     Health,
     Ready,
     Metrics,
@@ -169,6 +174,7 @@ const PRODUCTS: Segment = Fixed("products");
 const HOLDS: Segment = Fixed("holds");
 const ORDERS: Segment = Fixed("orders");
 const CARTS: Segment = Fixed("carts");
+const SAGAS: Segment = Fixed("sagas");
 const V1: Segment = Fixed("v1");
 
 const fn row(
@@ -207,6 +213,11 @@ pub const ROUTES: &[RouteSpec] = &[
     row(Route::TicketCreate, ("POST", "/v1/tickets"), &[V1, Fixed("tickets")], Roles::WATCHING, "Make a ticket that opens one WebSocket once, within 30 s"),
     row(Route::EventRecord, ("POST", "/v1/events/{type}"), &[V1, Fixed("events"), Parameter], Roles::KEYS, "Record an event of a type that the store declared; its declaration says whose keys may"),
     row(Route::ShardState, ("GET", "/v1/shards/{shard}/state"), &[V1, Fixed("shards"), Parameter, Fixed("state")], Roles::OPERATOR, "Read the hash of a shard's state, to compare with a replay of the log"),
+    row(Route::SagaList, ("GET", "/v1/shards/{shard}/sagas"), &[V1, Fixed("shards"), Parameter, SAGAS], Roles::OPERATOR, "List a shard's sagas that have not ended"),
+    row(Route::SagaRead, ("GET", "/v1/sagas/{id}"), &[V1, SAGAS, Parameter], Roles::OPERATOR, "Read an order's saga"),
+    row(Route::SagaRetry, ("POST", "/v1/sagas/{id}/retry"), &[V1, SAGAS, Parameter, Fixed("retry")], Roles::OPERATOR, "Try a parked saga again"),
+    row(Route::SagaPark, ("POST", "/v1/sagas/{id}/park"), &[V1, SAGAS, Parameter, Fixed("park")], Roles::OPERATOR, "Leave a saga alone until it is retried"),
+    row(Route::PaymentWebhook, ("POST", "/v1/payments/webhook/stripe"), &[V1, Fixed("payments"), Fixed("webhook"), Fixed("stripe")], Roles::NONE, "Take an event of the payment gateway, signed by it"),
     row(Route::Health, ("GET", "/v1/health"), &[V1, Fixed("health")], Roles::NONE, "Whether the process lives"),
     row(Route::Ready, ("GET", "/v1/ready"), &[V1, Fixed("ready")], Roles::NONE, "Whether the node takes orders"),
     row(Route::Metrics, ("GET", "/metrics"), &[Fixed("metrics")], Roles::NONE, "Counters as OpenMetrics text"),

@@ -32,6 +32,7 @@ use super::proofs::ProofDesk;
 use super::shared::Shared;
 use super::stream::Stream;
 use super::subjects::SubjectWatch;
+use super::vault::VaultDesk;
 use super::wire_sessions::WireSessions;
 use super::work::Work;
 
@@ -73,6 +74,8 @@ pub struct CoreParts {
     pub gate: Box<Gate>,
     /// Where receipts are asked for.
     pub proofs: ProofDesk,
+    /// Where the vault is asked, where there is one.
+    pub vault: Option<VaultDesk>,
     /// Registers key changes in the log; on the core of shard 0 only.
     pub key_watch: Option<KeyWatch>,
     /// Its tickets.
@@ -107,6 +110,7 @@ pub struct Core {
     /// Taken out while it is used beside the core.
     pub(super) gate: Option<Box<Gate>>,
     pub(super) proofs: ProofDesk,
+    pub(super) vault: Option<VaultDesk>,
     pub(super) key_watch: Option<KeyWatch>,
     pub(super) subject_watch: SubjectWatch,
     pub(super) keyring_next: Option<Arc<Keyring>>,
@@ -160,6 +164,7 @@ impl Core {
             shared: parts.shared,
             gate: Some(parts.gate),
             proofs: parts.proofs,
+            vault: parts.vault,
             key_watch: parts.key_watch,
             subject_watch: parts.subject_watch,
             keyring_next: None,

@@ -52,6 +52,7 @@ impl Core {
                 Effect::Send { to, message } => {
                     self.send_message(shard, to, effects.bytes(message).into());
                 }
+                Effect::AskVault { ask } => self.ask_vault(effects.bytes(ask)),
                 // Nobody can subscribe: the WebSocket bridge joins here.
                 Effect::Notify { .. } => {}
             }
@@ -100,6 +101,7 @@ impl Core {
                 self.key_logged();
             }
             Stage::Ticket => unreachable!("no shard answers for a desk"),
+            Stage::Webhook => unreachable!("no shard answers for the vault"),
             Stage::Forget => {
                 self.pending.remove(key);
                 let told = Outcome::decode(&mut Reader::new(outcome));

@@ -11,7 +11,7 @@ use claw_common::time::UnixMs;
 use claw_core::admission::Rate;
 use claw_core::schema::CompiledSchema;
 
-use crate::config::Config;
+use crate::config::{Config, Payments};
 use crate::ingest::auth::{Caller, Keyring, Verifier};
 use crate::ingest::decode::{Scratch, Settings, headers};
 use crate::ingest::http;
@@ -74,7 +74,13 @@ impl Gate {
         schema: Arc<CompiledSchema>,
         subject_keys: Arc<SubjectKeys>,
     ) -> Self {
-        let description = Description::of(&schema, config.store.shards);
+        let settings = Settings {
+            shards_count: config.store.shards,
+            hold_ttl_ms_default: config.holds.ttl_ms_default,
+            checkout_ttl_ms: config.holds.ttl_ms_default,
+            takes_payments: config.payments.kind == Payments::Vault,
+        };
+        let description = Description::of(&schema, &settings);
         let renderer = Renderer::new(config.http.cors_origins.clone(), description)
             .read_with(Arc::clone(&schema));
         Self {
@@ -84,11 +90,7 @@ impl Gate {
             sealer: Sealer::new(subject_keys, Arc::clone(&schema)),
             wire_scratch: wire::decode::Scratch::default(),
             schema,
-            settings: Settings {
-                shards_count: config.store.shards,
-                hold_ttl_ms_default: config.holds.ttl_ms_default,
-                checkout_ttl_ms: config.holds.ttl_ms_default,
-            },
+            settings,
             metrics_served: config.node.metrics,
             limits: Limits::new(&rates(config)),
             renderer,
@@ -233,6 +235,12 @@ impl Gate {
         ticket: SocketTicket,
     ) {
         let status = self.renderer.ticket(out, context, &ticket.to_text());
+        self.metrics.answered(context.route, status);
+    }
+
+    /// Writes that a webhook was taken.
+    pub fn render_received(&mut self, out: &mut Vec<u8>, context: ReplyContext) {
+        let status = self.renderer.received(out, context);
         self.metrics.answered(context.route, status);
     }
 

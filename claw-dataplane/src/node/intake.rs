@@ -226,6 +226,10 @@ impl Core {
         let matched = gate.route(request)?;
         let route = matched.route;
         context.route = Some(route);
+        if route == Route::PaymentWebhook {
+            let place = Place::Http(ticket, *context);
+            return self.forward_webhook(Asker { connection: peer.id, place }, request);
+        }
         if !route.spec().signed() {
             let shared = Arc::clone(&self.shared);
             peer.answers.complete(ticket, &mut peer.send, |out| {

@@ -20,6 +20,7 @@ use claw_common::time::UnixMs;
 use claw_core::command::Request;
 use claw_core::effect::Effects;
 use claw_core::log::{BlockDraft, Opening, SealInputs, Sealed};
+use claw_core::payment::Answer;
 use claw_core::shard::Shard;
 use claw_core::shard::message::Message;
 
@@ -121,6 +122,13 @@ impl Lane {
     pub fn receive(&mut self, from: ShardId, message: &Message<'_>, now_ms: UnixMs) {
         self.step(|shard, journal, effects| {
             shard.receive(from, message, now_ms, journal, effects);
+        });
+    }
+
+    /// Takes an answer of the vault.
+    pub fn hear_payment(&mut self, answer: &Answer<'_>, now_ms: UnixMs) {
+        self.step(|shard, journal, effects| {
+            shard.hear_payment(answer, now_ms, journal, effects);
         });
     }
 

@@ -33,6 +33,7 @@ pub mod slab;
 pub mod stream;
 pub mod subjects;
 pub mod transport;
+pub mod vault;
 pub mod wire;
 pub mod wire_sessions;
 pub mod work;

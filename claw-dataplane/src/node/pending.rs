@@ -74,6 +74,8 @@ pub enum Stage {
     KeyChange,
     /// That a subject was forgotten is in the log.
     Forget,
+    /// The vault is looking at a webhook.
+    Webhook,
     /// It says which records an order has, for its receipt.
     Receipt,
     /// The prover makes the receipt of what was read at this position.

@@ -76,6 +76,7 @@ impl Core {
         self.deliver_durable();
         self.collect_mail();
         self.collect_proofs();
+        self.collect_vault();
         self.settle_keyring();
         self.pass_time()?;
         self.work()?;
@@ -243,6 +244,7 @@ impl Core {
                 Work::Bytes { connection, buffer } => self.serve(connection, buffer)?,
                 Work::Request { shard, request } => self.decide_encoded(shard, request)?,
                 Work::Message { from, to, message } => self.receive_message(from, to, message)?,
+                Work::Payment { shard, answer } => self.hear_payment(shard, answer)?,
             };
             if let Some(waiting) = waiting {
                 self.inbox.push_front(waiting);

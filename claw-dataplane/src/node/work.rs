@@ -34,4 +34,11 @@ pub enum Work {
         /// The encoded message.
         message: Box<[u8]>,
     },
+    /// An answer of the vault.
+    Payment {
+        /// The order's home.
+        shard: ShardId,
+        /// The encoded answer.
+        answer: Box<[u8]>,
+    },
 }

@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 use claw_common::id::ShardId;
 use claw_core::schema::CompiledSchema;
 
-use crate::config::Config;
+use crate::config::{Config, Payments};
 use crate::log::SegmentSupply;
 use crate::node::certificate::CertificateWatch;
 use crate::node::core::CoreError;
 use crate::node::keys;
 use crate::node::proofs;
 use crate::node::shared::Shared;
+use crate::node::vault::{self, LinkEvent};
 use crate::ring::{ListenShape, RingWaker, listen};
 use crate::subjects::SubjectKeys;
 use crate::subjects::file::{self, Origin};
@@ -30,6 +31,7 @@ use super::fatal::{FatalReason, fatal};
 use super::housekeeping::{Housekeeping, HousekeepingSeed};
 use super::mesh;
 use super::open::{Opened, Summary, open};
+use super::payments::VaultLink;
 use super::placement::{Placement, cpus_allowed};
 use super::prover::{ProverParts, ProverSeed};
 use super::signals;
@@ -52,6 +54,7 @@ pub struct Node {
     wakers: Vec<RingWaker>,
     housekeeping: Housekeeping,
     prover: JoinHandle<()>,
+    vault: Option<(JoinHandle<()>, mpsc::Sender<LinkEvent>)>,
     shared: Arc<Shared>,
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
@@ -68,6 +71,8 @@ impl Node {
         let certificate = config.tls.clone().map(CertificateWatch::start).transpose()?;
         let spare_cpus = placement.spare_cpus(&cpus_allowed());
         let (config, _reserved) = &reserve_ports(config)?;
+        let link = VaultLink::open(config)?;
+        let config = &with_payments(config, link.is_some());
         let schema = Arc::new(schema);
         let mut opened = open(config, schema.hash(), &placement)?;
         let subject_keys = Arc::new(open_subject_keys(config, &opened)?);
@@ -76,6 +81,8 @@ impl Node {
             shared.publish(shard, tail.sequence);
         }
         let (desks, office) = proofs::build(placement.cores_count());
+        let (vault_desks, vault_office) = vault::build(&placement);
+        let mut vault_desks = vault_desks.into_iter().map(|desk| link.is_some().then_some(desk));
         let parts = ProverParts {
             office,
             placement: placement.clone(),
@@ -112,13 +119,17 @@ impl Node {
                 mesh: endpoints.next().expect("one endpoint a core"),
                 certificates: certificate.as_ref().map(CertificateWatch::certificates),
                 proofs,
+                vault: vault_desks.next().expect("one desk a core"),
                 shared: Arc::clone(&shared),
                 subject_keys: Arc::clone(&subject_keys),
                 spare_cpus: spare_cpus.clone(),
             });
         }
         let node = Self::start_cores(seeds, Helpers { housekeeping, prover }, shared, summary)?;
-        Ok(Self { certificate, ..node })
+        let stop = vault_office.sender.clone();
+        let link = link.map(|link| link.start(vault_office, node.wakers.clone()));
+        let vault = link.map(|thread| (thread, stop));
+        Ok(Self { certificate, vault, ..node })
     }
 
     fn start_cores(
@@ -161,6 +172,7 @@ impl Node {
             wakers,
             housekeeping,
             prover,
+            vault: None,
             shared,
             address,
             tls_address,
@@ -207,6 +219,10 @@ impl Node {
             self.join_ended();
         }
         self.housekeeping.stop();
+        if let Some((thread, stop)) = self.vault {
+            stop.send(LinkEvent::Stop).ok();
+            thread.join().ok();
+        }
         // Its queue ended with the cores; what they wrote is signed now.
         if self.prover.join().is_err() {
             log::error!("the prover panicked");
@@ -229,6 +245,13 @@ impl Node {
             }
         }
     }
+}
+
+/// Payments are taken where a vault said so.
+fn with_payments(config: &Config, taken: bool) -> Config {
+    let mut config = config.clone();
+    config.payments.kind = if taken { Payments::Vault } else { Payments::None };
+    config
 }
 
 /// The keys that personal data is sealed with: durable before anything is taken.

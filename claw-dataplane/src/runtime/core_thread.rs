@@ -35,6 +35,7 @@ use crate::node::proofs::ProofDesk;
 use crate::node::shared::Shared;
 use crate::node::stream::{Stream, StreamStart};
 use crate::node::subjects::SubjectWatch;
+use crate::node::vault::VaultDesk;
 use crate::ring::{
     CoreRing, GlommioHost, GlommioHostShape, ListenShape, ListenerId, RingAddress, RingShape,
     RingWaker, backlog_count_max, listen,
@@ -78,6 +79,8 @@ pub struct CoreSeed {
     pub mesh: Endpoint<Envelope>,
     /// Where receipts are asked for.
     pub proofs: ProofDesk,
+    /// Where the vault is asked, where there is one.
+    pub vault: Option<VaultDesk>,
     /// What all cores share.
     pub shared: Arc<Shared>,
     /// Where the certificate in force is, when TLS is served.
@@ -200,6 +203,7 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
         shared: seed.shared,
         gate: Box::new(Gate::new(&seed.config, seed.schema, Arc::clone(&seed.subject_keys))),
         proofs: seed.proofs,
+        vault: seed.vault,
         key_watch: has_keys.then(|| KeyWatch::new(store_dir)),
         tickets: TicketDesk::new(seed.id.0, ticket_key),
         subject_watch: SubjectWatch::new(seed.subject_keys),

@@ -26,6 +26,12 @@ pub enum BootError {
     /// The certificate.
     #[error("{0}")]
     Certificate(#[from] certificate::CertificateError),
+    /// The vault.
+    #[error("start the vault: {reason}; see vault.toml, or set payments.kind = \"none\"")]
+    Vault {
+        /// Why.
+        reason: String,
+    },
     /// Keys.
     #[error("{0}")]
     Keys(#[from] keys::KeyLoadError),

@@ -2,8 +2,9 @@
 //!
 //! [`boot`] turns a configuration into running cores: it plans which core runs which shard
 //! ([`placement`]), opens the store ([`open`]: recovery, through [`rebuild`]), starts one thread
-//! with a glommio executor per core ([`core_thread`]), one for [`housekeeping`] and one for the
-//! [`prover`], and waits for a signal. What a core does is in `node`; what a request means is in
+//! with a glommio executor per core ([`core_thread`]), one for [`housekeeping`], one for the
+//! [`prover`] and one for the link to the vault ([`payments`]), and waits for a signal. [`vault`] is
+//! that other process. What a core does is in `node`; what a request means is in
 //! `claw-core`.
 
 pub mod boot;
@@ -13,7 +14,9 @@ pub mod fatal;
 pub mod housekeeping;
 pub mod mesh;
 pub mod open;
+pub mod payments;
 pub mod placement;
 pub mod prover;
 pub mod rebuild;
 pub mod signals;
+pub mod vault;

@@ -238,6 +238,11 @@ fn shop(
     super::client::check_limits(client_options)?;
     let url = client_options.url();
     let mut source = people.clerk(&url, SOURCE_KEY)?;
+    let mut scenario = scenario.clone();
+    if !source.takes_payments()? {
+        scenario.payment.clear();
+    }
+    let scenario = &scenario;
     let products_count = scenario.products.len();
     let before = prepare(&mut source, scenario, |count| progress.preparing(count, products_count))?;
     let hot = before.products[..scenario.hot_count].iter().map(|product| product.available);

@@ -122,6 +122,15 @@ impl Clerk {
         }
     }
 
+    /// Whether the store takes payments, as its description says.
+    pub fn takes_payments(&mut self) -> Result<bool, SetupError> {
+        let target = "/openapi.json";
+        let response = self.demand("GET", target, "")?;
+        let document: serde_json::Value = read(target, &response)?;
+        let body = "/components/schemas/CheckoutCreateBody/properties/payment";
+        Ok(document.pointer(body).is_some())
+    }
+
     /// Reads a coupon; `None` when there is none.
     pub fn coupon(&mut self, code: &str) -> Result<Option<CouponState>, SetupError> {
         let target = format!("/v1/coupons/{code}");

@@ -63,6 +63,7 @@ fn checkout<'a>(session: &'a str, ship_to: &'a str, lines: Lines<'a>) -> Command
         region: "",
         wait_until_ms: 0,
         ttl_ms: 1,
+        payment: None,
     }
 }
 

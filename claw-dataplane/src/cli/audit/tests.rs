@@ -81,6 +81,7 @@ fn created(order: Id, hold: Option<Id>, lines: &mut LinesBuffer) -> Event<'_> {
         coupon: None,
         ship_to: "",
         region: "",
+        payment: None,
     })
 }
 

@@ -168,6 +168,37 @@ pub fn list_page(query: Option<&str>) -> Result<(String, u16), Problem> {
     Ok((after, limit))
 }
 
+/// The query of a list of sagas: after which order, how many, and whether only parked ones.
+pub fn saga_page(query: Option<&str>) -> Result<(Id, u16, bool), Problem> {
+    let (mut after, mut limit, mut parked) = (Id([0; 16]), LIST_LIMIT_DEFAULT, false);
+    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("after", order)) => {
+                after = Id::parse(order)
+                    .ok_or_else(|| Problem::malformed("after is the id of an order"))?;
+            }
+            Some(("limit", number)) => {
+                limit = decimal(number)
+                    .filter(|limit| (1..=LIST_LIMIT_MAX).contains(limit))
+                    .ok_or_else(|| {
+                        Problem::malformed(format!("limit must be 1 to {LIST_LIMIT_MAX}"))
+                    })?;
+            }
+            Some(("parked", flag)) => {
+                parked = flag
+                    .parse()
+                    .ok()
+                    .ok_or_else(|| Problem::malformed("parked is true or false"))?;
+            }
+            _ => {
+                let detail = "a list of sagas takes after=ORDER, limit=N and parked=true";
+                return Err(Problem::malformed(detail));
+            }
+        }
+    }
+    Ok((after, limit, parked))
+}
+
 /// A cursor: opaque to clients, the last SKU of the page to us.
 pub fn write_cursor(out: &mut Vec<u8>, sku: &str) {
     out.extend_from_slice(URL_SAFE_NO_PAD.encode(sku).as_bytes());

@@ -8,6 +8,7 @@
 //! `events` turn bodies into commands. `tickets` reads what is no command: no shard decides it.
 
 mod body;
+pub(in crate::ingest) mod cards;
 mod catalogue;
 mod events;
 pub mod headers;
@@ -21,7 +22,7 @@ mod tests;
 pub use catalogue::PERCENT_MAX;
 use claw_common::id::{Id, Position, Session, ShardId, shard_of_key};
 use claw_common::time::UnixMs;
-use claw_core::command::{Command, CommandKey, ExtraType, OrderStep};
+use claw_core::command::{Command, CommandKey, ExtraType, OrderStep, SagaStep};
 use claw_core::lines::LinesBuffer;
 use claw_core::schema::CompiledSchema;
 pub use tickets::{TicketWish, decode_ticket};
@@ -40,6 +41,8 @@ pub struct Settings {
     pub hold_ttl_ms_default: u64,
     /// How long stock stays reserved for a checkout, milliseconds.
     pub checkout_ttl_ms: u64,
+    /// Whether what costs something is paid for.
+    pub takes_payments: bool,
 }
 
 /// A request on its way to a shard.
@@ -119,15 +122,16 @@ pub fn decode<R>(
     let Scratch { lines, after } = scratch;
     let shards_count = input.settings.shards_count;
     headers::claw_after(input.request.fields.claw_after, shards_count, after)?;
-    if input.request.query.is_some() && input.matched.route != Route::ProductList {
+    if input.request.query.is_some() && !takes_query(input.matched.route) {
         return Err(Problem::malformed("this path takes no query"));
     }
     let then = |decoded: Decoded<'_>| {
         let Decoded { target, command, extra } = decoded;
         let extra_type = input.schema.extra_type_of(&command);
-        then(&Routed { target, command, identity, extra, extra_type, after })
+        cards::refuse(&command, extra)?;
+        Ok(then(&Routed { target, command, identity, extra, extra_type, after }))
     };
-    match input.matched.route {
+    let decided: Result<Result<R, Problem>, Problem> = match input.matched.route {
         Route::ProductPut => catalogue::put_product(input, then),
         Route::ProductRead => catalogue::read_product(input).map(then),
         Route::ProductList => catalogue::list_products(input, then),
@@ -142,6 +146,7 @@ pub fn decode<R>(
         Route::CheckoutCreate => shopping::check_out(input, lines, then),
         Route::EventRecord => events::record_event(input, &identity, then),
         Route::ShardState => shard_state(input).map(then),
+        Route::SagaList => list_sagas(input).map(then),
         Route::CartRead
         | Route::HoldRead
         | Route::HoldRelease
@@ -149,15 +154,20 @@ pub fn decode<R>(
         | Route::OrderReceipt
         | Route::OrderCancel
         | Route::OrderShip
-        | Route::OrderRefund => by_id(input, then),
+        | Route::OrderRefund
+        | Route::SagaRead
+        | Route::SagaRetry
+        | Route::SagaPark => by_id(input, then),
         Route::TicketCreate => unreachable!("tickets are no commands, see decode_ticket"),
         Route::Health
         | Route::Ready
         | Route::Metrics
         | Route::OpenApi
         | Route::Docs
+        | Route::PaymentWebhook
         | Route::Preflight => unreachable!("unsigned routes are answered before decoding"),
-    }
+    };
+    decided?
 }
 
 /// Commands that are an id and nothing else.
@@ -172,6 +182,9 @@ fn by_id<R>(input: &Input<'_>, then: impl FnOnce(Decoded<'_>) -> R) -> Result<R,
         Route::HoldRelease => Command::ReleaseHold { hold: id, session },
         Route::OrderRead => Command::ReadOrder { order: id, session },
         Route::OrderReceipt => Command::ReadOrderRecords { order: id, session },
+        Route::SagaRead => Command::ReadSaga { order: id },
+        Route::SagaRetry => Command::StepSaga { order: id, step: SagaStep::Retry },
+        Route::SagaPark => Command::StepSaga { order: id, step: SagaStep::Park },
         Route::OrderCancel => step(OrderStep::Cancel),
         Route::OrderShip => step(OrderStep::Ship),
         Route::OrderRefund => step(OrderStep::Refund),
@@ -180,13 +193,28 @@ fn by_id<R>(input: &Input<'_>, then: impl FnOnce(Decoded<'_>) -> R) -> Result<R,
     Ok(then(Decoded { target, command, extra: &[] }))
 }
 
-/// A shard by its number.
+const fn takes_query(route: Route) -> bool {
+    matches!(route, Route::ProductList | Route::SagaList)
+}
+
 fn shard_state(input: &Input<'_>) -> Result<Decoded<'static>, Problem> {
     body::expect_none(input.request)?;
+    let target = Target::Shard(shard_of_path(input)?);
+    Ok(Decoded { target, command: Command::ReadState, extra: &[] })
+}
+
+fn list_sagas(input: &Input<'_>) -> Result<Decoded<'static>, Problem> {
+    body::expect_none(input.request)?;
+    let target = Target::Shard(shard_of_path(input)?);
+    let (after, limit, parked_only) = headers::saga_page(input.request.query)?;
+    Ok(Decoded { target, command: Command::ListSagas { after, limit, parked_only }, extra: &[] })
+}
+
+/// A shard by its number.
+fn shard_of_path(input: &Input<'_>) -> Result<ShardId, Problem> {
     let text = input.matched.parameters[0];
     let shard = text.parse().ok().filter(|shard| *shard < input.settings.shards_count);
-    let shard = shard.map(ShardId).ok_or_else(|| not_found(text))?;
-    Ok(Decoded { target: Target::Shard(shard), command: Command::ReadState, extra: &[] })
+    shard.map(ShardId).ok_or_else(|| not_found(text))
 }
 
 /// The id in the path and the shard it names.

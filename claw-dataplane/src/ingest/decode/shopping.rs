@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 
 use claw_common::id::{Id, Session, Sku, parse_sku};
+use claw_common::limits::PAYMENT_TEXT_BYTES_MAX;
 use claw_core::command::{Basket, Command};
 use claw_core::lines::LinesBuffer;
-use claw_core::schema::{BuiltIn, FieldValue, canonical_json};
+use claw_core::schema::{BuiltIn, FieldValue, canonical_json, closest};
 use serde_json::Value;
 
 use super::body::{
     Extras, check_content_type, check_session, parse_value, problem_of, put, read_items,
-    read_object, required,
+    read_object, required, unknown,
 };
 use super::json::{Fault, Scanner};
 use super::{Decoded, Input, Target, headers, home_of, home_of_path, shard_of};
@@ -146,6 +147,10 @@ pub(super) fn check_out<R>(
             body.take(scanner, member, (&mut extras, lines))
         })?;
         body.check(&extras)?;
+        if body.payment.is_some() && !input.settings.takes_payments {
+            let fault = Fault::violation("is not taken: this store's payments are none");
+            return Err(fault.under("payment"));
+        }
         Ok((body.ship_to()?, extras.finish()?, body))
     };
     let (ship_to, extra, body) = parse().map_err(|fault| problem_of(fault, input.request.body))?;
@@ -170,6 +175,7 @@ pub(super) fn check_out<R>(
         region: body.region.as_deref().unwrap_or_default(),
         wait_until_ms: if wait_s == 0 { 0 } else { input.now_ms + wait_s * 1000 },
         ttl_ms: input.settings.checkout_ttl_ms,
+        payment: input.settings.takes_payments.then(|| body.payment.as_deref().unwrap_or_default()),
     };
     Ok(then(Decoded { target: Target::Shard(home), command, extra: &extra }))
 }
@@ -183,6 +189,7 @@ struct CheckoutBody<'a> {
     coupon: Option<Cow<'a, str>>,
     ship_to: Option<Value>,
     region: Option<Cow<'a, str>>,
+    payment: Option<Cow<'a, str>>,
 }
 
 impl<'a> CheckoutBody<'a> {
@@ -201,11 +208,7 @@ impl<'a> CheckoutBody<'a> {
             "coupon" => put(&mut self.coupon, scanner.string()?),
             "ship_to" => put(&mut self.ship_to, parse_value(scanner.raw()?)?),
             "region" => put(&mut self.region, scanner.string()?),
-            "payment" => {
-                // Read first: a document that is no JSON is refused as such.
-                scanner.raw()?;
-                Err(Fault::violation("is not taken: this store's payments are none"))
-            }
+            "payment" => put(&mut self.payment, read_payment(scanner)?),
             other => extras.take(scanner, other),
         }
     }
@@ -238,6 +241,21 @@ impl<'a> CheckoutBody<'a> {
             Some(_) => Err(Fault::violation("must be an object").under("ship_to")),
         }
     }
+}
+
+/// The gateway's token: the one member of `payment`.
+fn read_payment<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, str>, Fault> {
+    let mut token = None;
+    scanner.object(|scanner, name| match name {
+        "token" => put(&mut token, scanner.string()?),
+        other => Err(unknown(closest(other, ["token"]).map(str::to_owned))),
+    })?;
+    let token = required(token, "token")?;
+    if token.is_empty() || token.len() > PAYMENT_TEXT_BYTES_MAX {
+        let reason = format!("must be 1 to {PAYMENT_TEXT_BYTES_MAX} bytes");
+        return Err(Fault::violation(reason).under("token"));
+    }
+    Ok(token)
 }
 
 fn read_id(scanner: &mut Scanner<'_>) -> Result<Id, Fault> {

@@ -11,8 +11,12 @@ use crate::ingest::problem::Member;
 use crate::ingest::routes::{Role, Routing, find_route};
 use crate::ingest::scopes::Scopes;
 
-const SETTINGS: Settings =
-    Settings { shards_count: 2, hold_ttl_ms_default: 60_000, checkout_ttl_ms: 30_000 };
+const SETTINGS: Settings = Settings {
+    shards_count: 2,
+    hold_ttl_ms_default: 60_000,
+    checkout_ttl_ms: 30_000,
+    takes_payments: false,
+};
 const CALLER: Caller<'static> = Caller {
     key: 1,
     name: "operator",

@@ -94,6 +94,8 @@ pub struct Fields<'a> {
     pub origin: Option<&'a str>,
     /// `Prefer`.
     pub prefer: Option<&'a str>,
+    /// `Stripe-Signature`.
+    pub stripe_signature: Option<&'a str>,
     /// `Signature`.
     pub signature: Option<&'a str>,
     /// `Signature-Input`.
@@ -205,6 +207,7 @@ fn pick_fields<'a>(all: &'a [Header<'a>]) -> Result<(Fields<'a>, Framers<'a>), P
                 ("signature-input", &mut fields.signature_input),
                 ("idempotency-key", &mut fields.idempotency_key),
             ],
+            16 => &mut [("stripe-signature", &mut fields.stripe_signature)],
             17 => &mut [("transfer-encoding", &mut framers.transfer_encoding)],
             _ => continue,
         };

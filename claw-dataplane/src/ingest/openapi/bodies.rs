@@ -23,16 +23,14 @@ const fn in_path(event: BuiltIn) -> &'static str {
     }
 }
 
-/// Members that no request may send today: payments of every store are `none`.
-const NOT_TAKEN: &[&str] = &["payment"];
-
-/// The body of the request that becomes `event`.
-pub(super) fn schema(store: &CompiledSchema, event: BuiltIn) -> Value {
+/// The body of the request that becomes `event`. Where nothing is paid for, no request may send a
+/// `payment`.
+pub(super) fn schema(store: &CompiledSchema, event: BuiltIn, takes_payments: bool) -> Value {
     let mut body = own_members(store, event);
     let mut required = Vec::new();
     for field in store.built_in_members(event) {
         let (name, inner) = field.name.split_once('.').unwrap_or((&field.name, ""));
-        if name == in_path(event) || NOT_TAKEN.contains(&name) || !inner.is_empty() {
+        if name == in_path(event) || (name == "payment" && !takes_payments) || !inner.is_empty() {
             continue;
         }
         body["properties"][name] = member(store.built_in_members(event), field);

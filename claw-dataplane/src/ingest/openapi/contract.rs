@@ -65,6 +65,10 @@ pub enum View {
     ProductPage,
     /// What `claw verify` reads: its members are that format's and not listed here.
     Receipt,
+    /// A webhook was taken.
+    Received,
+    Saga,
+    SagaPage,
     TicketCreated,
     /// `OpenMetrics` text.
     Metrics,
@@ -85,6 +89,10 @@ pub enum Field {
     IfMatch,
     /// How long a page of a list is.
     Limit,
+    /// Only what is parked.
+    Parked,
+    /// The gateway's signature.
+    StripeSignature,
     /// How long to wait.
     Prefer,
 }
@@ -288,6 +296,7 @@ pub const fn contract_of(route: Route) -> Contract {
                 ProblemKind::CurrencyMixed,
                 ProblemKind::Empty,
                 ProblemKind::CapacityFull,
+                ProblemKind::PaymentRequired,
             ],
             fields: &[Field::Prefer],
             description: "Send one of `hold_id`, `cart_id` and `items`. A retry with the same key \
@@ -319,6 +328,32 @@ pub const fn contract_of(route: Route) -> Contract {
             problems: NOT_FOUND,
             description: "What `claw audit --full --node` compares a replay with. A shard that \
                           holds too much to hash while it serves answers without `state_hash`.",
+            ..Contract::READ
+        },
+        Route::SagaList => Contract {
+            answers: const { &[answer(200, View::SagaPage, "In the order of their orders' ids.")] },
+            problems: NOT_FOUND,
+            fields: &[Field::After, Field::Limit, Field::Parked],
+            description: "Looks at every order of the shard: an operator's question.",
+            ..Contract::READ
+        },
+        Route::SagaRead => Contract {
+            answers: const { &[answer(200, View::Saga, AS_IT_IS)] },
+            problems: NOT_FOUND,
+            ..Contract::READ
+        },
+        Route::SagaRetry | Route::SagaPark => Contract {
+            answers: const { &[answer(200, View::Saga, AS_IT_IS)] },
+            problems: &[ProblemKind::NotFound, ProblemKind::SagaState],
+            ..Contract::READ
+        },
+        Route::PaymentWebhook => Contract {
+            answers: const { &[answer(200, View::Received, "It is taken, now or before.")] },
+            problems: &[ProblemKind::NotFound, ProblemKind::Overloaded],
+            fields: &[Field::StripeSignature],
+            description: "The body is an event of the gateway's as it sent it, authenticated by \
+                          `Stripe-Signature` over its raw bytes. The vault reads it, this node \
+                          does not. 404 in a store whose payments are none.",
             ..Contract::READ
         },
         Route::Health => Contract { answers: STATE, ..Contract::READ },

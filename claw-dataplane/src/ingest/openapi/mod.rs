@@ -28,6 +28,8 @@ use std::sync::Arc;
 use claw_core::schema::{BuiltIn, CompiledSchema};
 use serde_json::{Map, Value, json};
 
+use crate::ingest::decode::Settings;
+
 pub use contract::{Answer, Body, Contract, View, contract_of, may_refuse, problems_of};
 
 use super::routes::{ROUTES, Route, RouteSpec};
@@ -44,9 +46,9 @@ pub struct Description {
 }
 
 impl Description {
-    /// The description of a store with this schema and this many shards.
-    pub fn of(store: &CompiledSchema, shards_count: u16) -> Self {
-        let document = describe(store, shards_count);
+    /// The description of a store with this schema and these settings.
+    pub fn of(store: &CompiledSchema, settings: &Settings) -> Self {
+        let document = describe(store, settings);
         let page = page::write(&document);
         Self {
             json: document.to_string().into_bytes().into(),
@@ -69,7 +71,8 @@ it; 429 and 503 say in `Retry-After` when to ask again. A path with another meth
 405 with `Allow`.";
 
 /// The document.
-pub fn describe(store: &CompiledSchema, shards_count: u16) -> Value {
+pub fn describe(store: &CompiledSchema, settings: &Settings) -> Value {
+    let shards_count = settings.shards_count;
     let mut paths = Map::new();
     for spec in ROUTES.iter().filter(|spec| spec.template.starts_with('/')) {
         for operation in operation::describe(store, spec) {
@@ -92,7 +95,7 @@ pub fn describe(store: &CompiledSchema, shards_count: u16) -> Value {
         "tags": tags(),
         "paths": paths,
         "components": {
-            "schemas": schemas(store),
+            "schemas": schemas(store, settings),
             "parameters": operation::parameters(shards_count),
             "headers": operation::headers(),
             "securitySchemes": security::schemes(),
@@ -101,12 +104,14 @@ pub fn describe(store: &CompiledSchema, shards_count: u16) -> Value {
     })
 }
 
-fn schemas(store: &CompiledSchema) -> Map<String, Value> {
+fn schemas(store: &CompiledSchema, settings: &Settings) -> Map<String, Value> {
     let mut schemas = views::schemas(store);
     schemas.extend(problems::schemas());
     for spec in ROUTES {
         let (event, mut body) = match contract_of(spec.route).body {
-            Some(Body::BuiltIn(event)) => (event, bodies::schema(store, event)),
+            Some(Body::BuiltIn(event)) => {
+                (event, bodies::schema(store, event, settings.takes_payments))
+            }
             Some(Body::Session) => (BuiltIn::CartCreated, bodies::session(store)),
             Some(Body::Own) | None => continue,
         };

@@ -2,6 +2,8 @@
 
 use claw_core::schema::SchemaFile;
 
+use crate::ingest::decode::Settings;
+
 use super::*;
 use crate::ingest::problem::ProblemKind;
 
@@ -10,8 +12,13 @@ fn store(text: &str) -> CompiledSchema {
     CompiledSchema::parse(&[file]).unwrap()
 }
 
+fn settings(shards_count: u16, takes_payments: bool) -> Settings {
+    let (hold_ttl_ms_default, checkout_ttl_ms) = (60_000, 30_000);
+    Settings { shards_count, hold_ttl_ms_default, checkout_ttl_ms, takes_payments }
+}
+
 fn document(text: &str) -> Value {
-    describe(&store(text), 4)
+    describe(&store(text), &settings(4, false))
 }
 
 const PLAIN: &str = "[schema]\nversion = 1\n";
@@ -116,6 +123,9 @@ fn bodies_hold_the_members_of_the_state_schema_with_the_bounds_of_the_store() {
     assert!(product["properties"].get("sku").is_none(), "it stands in the path");
     assert_eq!(product["properties"]["attributes"]["required"], json!(["brand"]));
     assert!(bodies["CheckoutCreateBody"]["properties"].get("payment").is_none());
+    let paid = describe(&store(""), &settings(1, true));
+    let body = &paid["components"]["schemas"]["CheckoutCreateBody"];
+    assert_eq!(body["properties"]["payment"]["required"], serde_json::json!(["token"]));
     assert_eq!(document["x-claw-schema-version"], 3);
 }
 
@@ -149,7 +159,7 @@ fn every_event_with_a_body_has_a_route_that_takes_it() {
 
 #[test]
 fn the_page_shows_every_route_and_loads_nothing() {
-    let description = Description::of(&store(PLAIN), 4);
+    let description = Description::of(&store(PLAIN), &settings(4, false));
     let page = String::from_utf8(description.page.to_vec()).unwrap();
     for spec in ROUTES.iter().filter(|spec| spec.template != "*") {
         assert!(page.contains(&format!("<h3>{}</h3>", spec.template)), "{}", spec.template);

@@ -4,6 +4,7 @@
 //! against these. Answers are left open: a later version may show more, never less.
 
 use claw_core::outcome::{CancelReason, HoldState, OrderState};
+use claw_core::saga::{Course, SagaKind};
 use claw_core::schema::CompiledSchema;
 use serde_json::{Map, Value, json};
 
@@ -163,7 +164,16 @@ pub(super) fn schemas(schema: &CompiledSchema) -> Map<String, Value> {
             ),
         ),
         ("Order", order()),
+        ("Saga", saga()),
+        (
+            "SagaPage",
+            object(
+                &[("sagas", list(&reference("Saga")))],
+                &[("next", json!({ "type": "string", "description": "Send it as `after`." }))],
+            ),
+        ),
         ("Receipt", receipt()),
+        ("Received", object(&[("received", json!({ "type": "boolean" }))], &[])),
         ("TicketCreated", object(&[("ticket", text())], &[])),
         ("OrderStarted", object(&[("order_id", id()), ("state", order_state())], &[])),
         ("NodeState", object(&[("status", one_of(["alive", "ready"].into_iter()))], &[])),
@@ -254,6 +264,40 @@ fn order() -> Value {
             ("total", money),
             ("history", list(&object(&[("at", time()), ("state", order_state())], &[]))),
         ],
-        &[("reason", one_of(CancelReason::ALL.into_iter().map(reason_name)))],
+        &[
+            ("reason", one_of(CancelReason::ALL.into_iter().map(reason_name))),
+            (
+                "client_secret",
+                json!({ "type": "string",
+                "description": "While it requires action: what the browser shows the gateway." }),
+            ),
+        ],
+    )
+}
+
+fn saga() -> Value {
+    let said = |what: &str| json!({ "type": "string", "description": what });
+    let step = object(&[("step", text()), ("is", text())], &[]);
+    object(
+        &[
+            ("order_id", id()),
+            ("state", order_state()),
+            ("saga", one_of(SagaKind::ALL.into_iter().map(|kind| kind.saga().name))),
+            ("course", one_of(Course::ALL.into_iter().map(Course::name))),
+            ("step", said("What is to be done, or undone, next.")),
+            ("parked", json!({ "type": "boolean" })),
+            ("attempts", count()),
+            ("total", reference("Money")),
+            ("created_at", time()),
+            ("deadline_at", time()),
+            ("shards_owing", count()),
+            ("steps", list(&step)),
+        ],
+        &[
+            ("due_at", time()),
+            ("reason", one_of(CancelReason::ALL.into_iter().map(reason_name))),
+            ("intent", said("The gateway's name for the payment.")),
+            ("code", said("The last reason that the gateway or the vault gave.")),
+        ],
     )
 }

@@ -204,6 +204,14 @@ impl Renderer {
         201
     }
 
+    /// Appends that a webhook was taken.
+    pub fn received(&mut self, out: &mut Vec<u8>, context: ReplyContext) -> u16 {
+        self.body.clear();
+        self.body.extend_from_slice(b"{\"received\":true}");
+        self.finish(out, context, &Head::plain(200, JSON));
+        200
+    }
+
     /// Appends `100 Continue`.
     pub fn proceed(out: &mut Vec<u8>) {
         out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -263,6 +271,14 @@ impl Renderer {
             }
             Outcome::Order(view) => {
                 views::write_order(body, view);
+                (200, Extra::None)
+            }
+            Outcome::Saga(view) => {
+                views::write_saga(body, view);
+                (200, Extra::None)
+            }
+            Outcome::Sagas { count, views, more } => {
+                views::write_sagas(body, *count, views, *more);
                 (200, Extra::None)
             }
             Outcome::KeyChanged | Outcome::SubjectForgotten => {

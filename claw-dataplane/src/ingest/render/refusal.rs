@@ -44,6 +44,9 @@ pub fn write_refusal(out: &mut Vec<u8>, refusal: &Refusal<'_>) {
         Refusal::CouponUsesBelowUsed { uses } => number_member(out, "uses", uses),
         Refusal::HoldNotActive { state } => text_member(out, "state", hold_state_name(state)),
         Refusal::OrderState { state } => text_member(out, "state", order_state_name(state)),
+        Refusal::PaymentRequired { total } => {
+            number_member(out, "total", u64::try_from(total).unwrap_or_default());
+        }
         Refusal::WindowFull
         | Refusal::StillDeciding
         | Refusal::IdempotencyMismatch
@@ -51,6 +54,7 @@ pub fn write_refusal(out: &mut Vec<u8>, refusal: &Refusal<'_>) {
         | Refusal::CurrencyMixed
         | Refusal::Empty
         | Refusal::LinesAboveMax
+        | Refusal::SagaState
         | Refusal::HoldSold => {}
     }
     out.push(b'}');
@@ -75,6 +79,8 @@ pub const fn kind_of(refusal: &Refusal<'_>) -> ProblemKind {
         Refusal::HoldSold => ProblemKind::HoldSold,
         Refusal::HoldNotActive { .. } => ProblemKind::HoldNotActive,
         Refusal::OrderState { .. } => ProblemKind::OrderState,
+        Refusal::PaymentRequired { .. } => ProblemKind::PaymentRequired,
+        Refusal::SagaState => ProblemKind::SagaState,
     }
 }
 
@@ -100,6 +106,8 @@ pub(super) const fn detail_of(refusal: &Refusal<'_>) -> &'static str {
         Refusal::HoldSold => "cancel its order instead",
         Refusal::HoldNotActive { .. } => "make a new hold",
         Refusal::OrderState { .. } => "read the order for the state it is in",
+        Refusal::PaymentRequired { .. } => "send `payment` with the gateway's token",
+        Refusal::SagaState => "only what is parked is retried, only what is under way is parked",
     }
 }
 

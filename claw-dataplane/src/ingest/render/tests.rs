@@ -15,6 +15,7 @@ use claw_core::schema::{CompiledSchema, SchemaFile};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::ingest::decode::Settings;
 use crate::ingest::metrics::IngestMetrics;
 use crate::ingest::routes::ROUTES;
 
@@ -56,7 +57,7 @@ fn store_schema() -> CompiledSchema {
 
 /// What is shown is what the interface's description says is shown.
 fn assert_described(route: Route, answer: &Answer) {
-    let document = crate::ingest::openapi::describe(&store_schema(), 1);
+    let document = crate::ingest::openapi::describe(&store_schema(), &settings());
     let spec = route.spec();
     let operation = &document["paths"][spec.template][spec.method.to_ascii_lowercase()];
     let response = &operation["responses"][answer.status.to_string()];
@@ -263,6 +264,7 @@ fn checkouts_answer_at_once_or_with_the_whole_order_when_asked_to_wait() {
         total: 90,
         reason: Some(CancelReason::SoldOut),
         history: &history,
+        client_secret: "",
     };
     let outcome = Outcome::Order(view);
     let checkout = of(Route::CheckoutCreate);
@@ -278,6 +280,14 @@ fn checkouts_answer_at_once_or_with_the_whole_order_when_asked_to_wait() {
     let open = Outcome::Order(OrderView { state: OrderState::Confirming, ..view });
     assert_eq!(answer(&open, ReplyContext { waited: true, ..checkout }).status, 202);
     assert_eq!(answer(&open, of(Route::OrderRead)).status, 200);
+    let must_act =
+        OrderView { state: OrderState::RequiresAction, client_secret: "pi_1_secret_2", ..view };
+    let must_act = Outcome::Order(must_act);
+    let read = answer(&must_act, of(Route::OrderRead));
+    assert_eq!(read.body["client_secret"], "pi_1_secret_2");
+    let carried = today::outcome_today(&store_schema(), &encoded(&must_act)).unwrap().into_owned();
+    let without = Outcome::decode(&mut claw_core::codec::Reader::new(&carried)).unwrap();
+    assert!(matches!(without, Outcome::Order(view) if view.client_secret.is_empty()));
 }
 
 #[test]
@@ -393,7 +403,7 @@ fn problems_carry_their_members_and_close_when_told_to() {
 
 #[test]
 fn unsigned_pages_answer() {
-    let mut renderer = Renderer::new(Vec::new(), Description::of(&store_schema(), 1));
+    let mut renderer = Renderer::new(Vec::new(), Description::of(&store_schema(), &settings()));
     let context = ReplyContext::default();
     let mut out = Vec::new();
     assert_eq!(renderer.health(&mut out, context), 200);
@@ -433,4 +443,8 @@ fn unsigned_pages_answer() {
         assert!(text.contains(line), "{text}");
     }
     assert!(text.ends_with("# EOF\n"));
+}
+
+fn settings() -> Settings {
+    Settings { shards_count: 1, hold_ttl_ms_default: 1, checkout_ttl_ms: 1, takes_payments: true }
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use claw_core::codec::{CodecError, Decode as _, Encode as _, Reader, Writer};
-use claw_core::outcome::{Outcome, PRODUCT_WHOLE, ProductView};
+use claw_core::outcome::{ORDER_TO_ACT_ON, OrderView, Outcome, PRODUCT_WHOLE, ProductView};
 use claw_core::schema::CompiledSchema;
 
 /// A product's attributes today.
@@ -19,21 +19,24 @@ pub(super) fn attributes_today<'a>(
     today.and_then(Result::ok).unwrap_or(Cow::Borrowed(written))
 }
 
-/// An encoded outcome as the wire protocol carries it: a product that was read in today's shape,
-/// and anything else as it is.
+/// An encoded outcome as the wire protocol carries it: a product that was read in today's shape, an
+/// order without a shopper's secret, and anything else as it is.
 pub fn outcome_today<'e>(
     schema: &CompiledSchema,
     encoded: &'e [u8],
 ) -> Result<Cow<'e, [u8]>, CodecError> {
-    if encoded.first() != Some(&PRODUCT_WHOLE) {
+    if ![Some(&PRODUCT_WHOLE), Some(&ORDER_TO_ACT_ON)].contains(&encoded.first()) {
         return Ok(Cow::Borrowed(encoded));
     }
-    let Outcome::Product(view) = Outcome::decode(&mut Reader::new(encoded))? else {
-        return Ok(Cow::Borrowed(encoded));
+    let attributes;
+    let outcome = match Outcome::decode(&mut Reader::new(encoded))? {
+        Outcome::Product(view) => {
+            attributes = attributes_today(Some(schema), &view);
+            Outcome::Product(ProductView { attributes: &attributes, attributes_version: 0, ..view })
+        }
+        Outcome::Order(view) => Outcome::Order(OrderView { client_secret: "", ..view }),
+        other => other,
     };
-    let attributes = attributes_today(Some(schema), &view);
-    let view = ProductView { attributes: &attributes, attributes_version: 0, ..view };
-    let outcome = Outcome::Product(view);
     let mut bytes = vec![0; outcome.encoded_bytes_max()];
     let mut writer = Writer::new(&mut bytes);
     outcome.encode(&mut writer);

@@ -10,7 +10,7 @@ use claw_core::command::CouponValue;
 use claw_core::lines::Lines;
 use claw_core::outcome::{
     CancelReason, CartView, CouponView, HoldState, HoldView, OrderState, OrderView, ProductView,
-    StateView,
+    SagaView, StateView,
 };
 
 use super::text::{
@@ -147,6 +147,10 @@ pub fn write_order(out: &mut Vec<u8>, view: &OrderView<'_>) {
         out.extend_from_slice(b",\"reason\":");
         write_text(out, reason_name(reason));
     }
+    if !view.client_secret.is_empty() {
+        write_member(out, "client_secret");
+        write_text(out, view.client_secret);
+    }
     out.extend_from_slice(b",\"history\":[");
     let mut reader = Reader::new(view.history);
     let mut first = true;
@@ -170,6 +174,86 @@ pub fn write_order_started(out: &mut Vec<u8>, view: &OrderView<'_>) {
     out.extend_from_slice(b",\"state\":\"");
     out.extend_from_slice(order_state_name(view.state).as_bytes());
     out.extend_from_slice(b"\"}");
+}
+
+/// An order's saga.
+pub fn write_saga(out: &mut Vec<u8>, view: &SagaView<'_>) {
+    let progress = &view.progress;
+    out.extend_from_slice(b"{\"order_id\":");
+    write_id(out, view.order);
+    let saga = progress.saga.saga();
+    for (name, value) in [
+        ("state", order_state_name(view.state)),
+        ("saga", saga.name),
+        ("course", progress.course.name()),
+        ("step", progress.step_name()),
+    ] {
+        write_member(out, name);
+        write_text(out, value);
+    }
+    write_member(out, "parked");
+    out.extend_from_slice(if progress.parked { b"true" } else { b"false" });
+    write_member(out, "attempts");
+    write_number(out, u64::from(progress.attempt));
+    if progress.due_ms > 0 {
+        write_member(out, "due_at");
+        write_time(out, progress.due_ms);
+    }
+    write_member(out, "total");
+    write_amount(out, view.total, view.currency);
+    if let Some(reason) = view.reason {
+        write_member(out, "reason");
+        write_text(out, reason_name(reason));
+    }
+    for (name, value) in [("intent", view.intent), ("code", view.code)] {
+        if !value.is_empty() {
+            write_member(out, name);
+            write_text(out, value);
+        }
+    }
+    write_member(out, "created_at");
+    write_time(out, view.created_ms);
+    write_member(out, "deadline_at");
+    write_time(out, view.deadline_ms);
+    write_member(out, "shards_owing");
+    write_number(out, u64::from(view.pending.count_ones()));
+    write_member(out, "steps");
+    out.push(b'[');
+    for (index, step) in saga.steps.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"{\"step\":" } else { b",{\"step\":" });
+        write_text(out, step.name);
+        write_member(out, "is");
+        write_text(out, progress.step_state(index));
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
+}
+
+/// A page of sagas.
+pub fn write_sagas(out: &mut Vec<u8>, count: u16, views: &[u8], more: bool) {
+    let mut reader = Reader::new(views);
+    let mut last = None;
+    out.extend_from_slice(b"{\"sagas\":[");
+    for index in 0..count {
+        let view = SagaView::decode(&mut reader).expect("encoded by a shard");
+        if index > 0 {
+            out.push(b',');
+        }
+        write_saga(out, &view);
+        last = Some(view.order);
+    }
+    out.push(b']');
+    if let Some(last) = last.filter(|_| more) {
+        write_member(out, "next");
+        write_id(out, last);
+    }
+    out.push(b'}');
+}
+
+fn write_member(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
 }
 
 /// A recorded event of the store's own: which, and its type with the version.

@@ -52,6 +52,9 @@ pub fn write_refusal(out: &mut Vec<u8>, refusal: &Refusal<'_>) {
             one(|| write_text(out, "state", hold_state_name(state)))
         }
         Refusal::OrderState { state } => one(|| write_text(out, "state", order_state_name(state))),
+        Refusal::PaymentRequired { total } => {
+            one(|| write_number(out, "total", u64::try_from(total).unwrap_or_default()))
+        }
         Refusal::WindowFull
         | Refusal::StillDeciding
         | Refusal::IdempotencyMismatch
@@ -59,6 +62,7 @@ pub fn write_refusal(out: &mut Vec<u8>, refusal: &Refusal<'_>) {
         | Refusal::CurrencyMixed
         | Refusal::Empty
         | Refusal::LinesAboveMax
+        | Refusal::SagaState
         | Refusal::HoldSold => 0,
     };
     out[start + std::mem::offset_of!(ProblemHeader, members_count)] = count;

@@ -16,6 +16,7 @@ use claw_core::schema::{BuiltIn, CompiledSchema, FieldValue, Violation, canonica
 use serde_json::{Map, Value};
 
 use super::coupon;
+use crate::ingest::decode::cards;
 use crate::ingest::decode::{Routed, Settings, Target};
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::routes::Route;
@@ -80,6 +81,7 @@ pub fn decode<R>(
     let then = |target: Target<'_>, command: Command<'_>, extra: &[u8]| {
         let identity = if command.reads_only() { CommandKey::default() } else { input.identity };
         let extra_type = input.schema.extra_type_of(&command);
+        cards::refuse(&command, extra)?;
         Ok(then(&Routed { target, command, identity, extra, extra_type, after }))
     };
     match input.command.asked()? {
@@ -246,7 +248,7 @@ fn check_out<R>(
 ) -> Result<R, Problem> {
     const EVENT: BuiltIn = BuiltIn::OrderStarted;
     let (basket, lines) = asked;
-    if !basket.payment.is_empty() {
+    if !basket.payment.is_empty() && !input.settings.takes_payments {
         let detail = "`payment` is not taken: this store's payments are none";
         return Err(Problem::schema("payment", detail));
     }
@@ -274,6 +276,7 @@ fn check_out<R>(
         region: basket.region,
         wait_until_ms: if wait_ms == 0 { 0 } else { input.now_ms + wait_ms },
         ttl_ms: input.settings.checkout_ttl_ms,
+        payment: input.settings.takes_payments.then_some(basket.payment),
     };
     then(target, command, &extra)
 }

@@ -171,6 +171,10 @@ impl RequestWriter {
                     let code = &scenario.coupons[*coupon].code;
                     put(body, format_args!(",\"coupon\":\"{code}\""));
                 }
+                if !scenario.payment.is_empty() {
+                    let token = &scenario.payment;
+                    put(body, format_args!(",\"payment\":{{\"token\":\"{token}\"}}"));
+                }
                 body.push(b'}');
             }
         }

@@ -469,7 +469,7 @@ fn with_command<R>(
                 },
                 coupon: coupon.map_or("", |coupon| scenario.coupons[coupon].code.as_str()),
                 region: "",
-                payment_token: "",
+                payment_token: &scenario.payment,
                 ship_to: "",
                 wait_ms: CHECKOUT_WAIT_S * 1_000,
             })

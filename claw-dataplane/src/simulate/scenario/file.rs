@@ -33,7 +33,12 @@ struct FileText {
     #[serde(default)]
     coupon: Vec<Spanned<CouponText>>,
     behaviour: Vec<Spanned<BehaviourText>>,
+    /// What orders are paid with, where the store takes payments.
+    payment: Option<String>,
 }
+
+/// A card of the local gateway that is good.
+const PAYMENT_DEFAULT: &str = "pm_card_visa";
 
 #[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields)]
@@ -197,6 +202,7 @@ fn build(name: &str, text: FileText) -> Result<Scenario, Mistake> {
         zipf_exponent: popularity.1,
         coupons,
         behaviours,
+        payment: text.payment.unwrap_or_else(|| PAYMENT_DEFAULT.to_owned()),
     })
 }
 

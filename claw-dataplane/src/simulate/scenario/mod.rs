@@ -191,6 +191,8 @@ pub struct Scenario {
     pub coupons: Vec<Coupon>,
     /// Ways to shop; the sum of weights is above 0.
     pub behaviours: Vec<Behaviour>,
+    /// The gateway's token that orders are paid with; empty where the store takes no payments.
+    pub payment: String,
 }
 
 impl Scenario {

@@ -34,7 +34,7 @@ impl Books {
             }
         }
         for book in self.orders.values() {
-            if book.held && book.hold.is_none() && book.stage == OrderStage::Reserving {
+            if book.held && book.hold.is_none() && book.stage <= OrderStage::Authorizing {
                 add(book.home, &book.lines, &mut held);
             }
         }

@@ -82,7 +82,9 @@ enum HoldEnd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum OrderStage {
     Reserving,
+    Authorizing,
     Confirming,
+    Capturing,
     Placed,
     Shipped,
     Cancelled,
@@ -196,9 +198,14 @@ impl Books {
             Event::MemberUndone { key, .. } => self.undo_member(key),
             Event::OrderCreated(ref created) => self.create_order(created),
             Event::OrderPartHeld { order } => self.hold_order(order),
+            Event::OrderAuthorizing { order, lines, .. } => self.authorize_order(order, lines),
             Event::OrderConfirming { order, lines, .. } => self.confirm_order(order, lines),
+            Event::OrderCapturing { order } => {
+                self.step_order(order, &[OrderStage::Confirming], OrderStage::Capturing);
+            }
             Event::OrderPlaced { order } => {
-                self.step_order(order, &[OrderStage::Confirming], OrderStage::Placed);
+                let before = [OrderStage::Confirming, OrderStage::Capturing];
+                self.step_order(order, &before, OrderStage::Placed);
             }
             Event::OrderCancelled { order, .. } => self.cancel_order(order),
             Event::OrderShipped { order } => {
@@ -213,6 +220,10 @@ impl Books {
             | Event::CartChanged { .. }
             | Event::HoldExtended { .. }
             | Event::MemberAcknowledged { .. }
+            | Event::CheckoutFailed(_)
+            | Event::PaymentAnswered { .. }
+            | Event::SagaParked { .. }
+            | Event::SagaRetried { .. }
             | Event::CommandRefused
             | Event::CommandUnchanged
             | Event::KeyChanged(_)

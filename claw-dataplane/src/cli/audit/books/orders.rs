@@ -42,8 +42,21 @@ impl Books {
         }
     }
 
+    pub(super) fn authorize_order(&mut self, order: Id, lines: Lines<'_>) {
+        if !self.step_order(order, &[OrderStage::Reserving], OrderStage::Authorizing) {
+            return;
+        }
+        let Some(book) = self.orders.get_mut(&order) else { return };
+        book.lines = owned(lines);
+        if let Some(code) = book.coupon.clone().filter(|code| self.owns(code)) {
+            self.use_coupon(&code, Move::Hold);
+        }
+    }
+
     pub(super) fn confirm_order(&mut self, order: Id, lines: Lines<'_>) {
-        if !self.step_order(order, &[OrderStage::Reserving], OrderStage::Confirming) {
+        let paid = self.stage_of(order) == Some(OrderStage::Authorizing);
+        let before = [OrderStage::Reserving, OrderStage::Authorizing];
+        if !self.step_order(order, &before, OrderStage::Confirming) {
             return;
         }
         let Some(book) = self.orders.get_mut(&order) else { return };
@@ -51,7 +64,10 @@ impl Books {
         let (lines, coupon, hold) = (book.lines.clone(), book.coupon.clone(), book.hold);
         self.move_lines(&lines, Move::Settle);
         if let Some(code) = coupon.filter(|code| self.owns(code)) {
-            self.use_coupon(&code, Move::Hold);
+            // Of what is paid for it has been held since.
+            if !paid {
+                self.use_coupon(&code, Move::Hold);
+            }
             self.use_coupon(&code, Move::Settle);
         }
         if let Some(hold) = hold {
@@ -60,15 +76,20 @@ impl Books {
     }
 
     pub(super) fn cancel_order(&mut self, order: Id) {
-        let stage = self.orders.get(&order).map(|book| book.stage);
-        let before = [OrderStage::Reserving, OrderStage::Placed];
+        let stage = self.stage_of(order);
+        let before = [
+            OrderStage::Reserving,
+            OrderStage::Authorizing,
+            OrderStage::Capturing,
+            OrderStage::Placed,
+        ];
         if !self.step_order(order, &before, OrderStage::Cancelled) {
             return;
         }
         let Some(book) = self.orders.get(&order) else { return };
         let (lines, coupon) = (book.lines.clone(), book.coupon.clone());
         let (hold, held) = (book.hold, book.held);
-        if stage == Some(OrderStage::Placed) {
+        if matches!(stage, Some(OrderStage::Placed | OrderStage::Capturing)) {
             self.move_lines(&lines, Move::GiveBack);
             if let Some(code) = coupon.filter(|code| self.owns(code)) {
                 self.use_coupon(&code, Move::GiveBack);
@@ -78,9 +99,18 @@ impl Books {
         if held {
             self.move_lines(&lines, Move::Release);
         }
+        if stage == Some(OrderStage::Authorizing)
+            && let Some(code) = coupon.filter(|code| self.owns(code))
+        {
+            self.use_coupon(&code, Move::Release);
+        }
         if let Some(hold) = hold {
             self.step_hold(hold, HoldEnd::Active, HoldEnd::Released);
         }
+    }
+
+    fn stage_of(&self, order: Id) -> Option<OrderStage> {
+        self.orders.get(&order).map(|book| book.stage)
     }
 
     pub(super) fn step_order(
