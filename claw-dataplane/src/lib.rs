@@ -1,7 +1,7 @@
 //! The shell around `claw-core`, and the `claw` command.
 //!
 //! Dependencies point one way:
-//! `cli > runtime > node > {ingest, log, subjects, vault, gateway} > ring > buffer > claw-core`.
+//! `cli > runtime > node > {ingest, log, subjects, vault} > ring > buffer > claw-core`.
 //! Architecture invariant: the subsystems in braces never import each other; they meet in `node`.
 
 pub mod buffer;

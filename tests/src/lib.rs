@@ -7,6 +7,7 @@
 
 pub mod document;
 pub mod frames;
+pub mod gateway;
 pub mod generated;
 pub mod node;
 pub mod program;
@@ -14,6 +15,7 @@ pub mod store;
 pub mod wire;
 
 pub use frames::Frames;
+pub use gateway::Gateway;
 pub use node::Node;
 pub use store::Store;
 pub use wire::{Draft, Wire};

@@ -73,6 +73,7 @@ impl Node {
     fn spawn(store: &Store, address: SocketAddr, args: &[&str]) -> Self {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         let mut command = program::claw();
+        command.envs(store.environment());
         command.arg("node").arg("--store").arg(store.path());
         command.args(["--listen", &address.to_string()]).args(args).stdin(Stdio::null());
         command.stdout(writer.try_clone().expect("a pipe")).stderr(writer);
@@ -161,6 +162,25 @@ impl Node {
     /// The process, for signals and for `/proc`.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The process of its vault, where it has one at the moment.
+    pub fn vault_pid(&self) -> Option<libc::pid_t> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).ok()?;
+        let children = tasks
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+        children
+            .flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+            .find_map(|pid| pid.parse().ok())
+    }
+
+    /// `kill -9` of its vault alone; false when it has none at the moment.
+    pub fn kill_vault(&self) -> bool {
+        let Some(pid) = self.vault_pid() else { return false };
+        // SAFETY: kill takes two numbers and touches no memory of ours. The node waits for its
+        // child, so the id may be free again: it is a process of this node's all the same, since
+        // ids are not used again so soon.
+        unsafe { libc::kill(pid, libc::SIGKILL) == 0 }
     }
 
     /// A client that signs with one of the store's keys.

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use claw_sdk::key::Signer;
 use tempfile::TempDir;
 
-use crate::program;
+use crate::{Gateway, program};
 
 /// A store on disk. A test that fails leaves it behind: it is the evidence.
 #[derive(Debug)]
 pub struct Store {
     folder: Option<TempDir>,
     path: PathBuf,
+    /// What its nodes are started with beside the harness's own.
+    environment: Vec<(String, String)>,
 }
 
 impl Store {
@@ -34,7 +36,7 @@ impl Store {
             String::from_utf8_lossy(&output.stderr)
         );
         let path = folder.path().join("store");
-        Self { folder: Some(folder), path }
+        Self { folder: Some(folder), path, environment: Vec::new() }
     }
 
     /// A store with these settings (`section.key`, value in TOML) and small segments, since making
@@ -96,12 +98,27 @@ impl Store {
         let mut copy = std::process::Command::new("cp");
         copy.arg("-a").arg(&other.path).arg(&path);
         assert!(copy.status().expect("cp starts").success());
-        Self { folder: Some(folder), path }
+        Self { folder: Some(folder), path, environment: Vec::new() }
     }
 
     /// A store that something else made and removes.
     pub fn at(path: &Path) -> Self {
-        Self { folder: None, path: path.to_path_buf() }
+        Self { folder: None, path: path.to_path_buf(), environment: Vec::new() }
+    }
+
+    /// Its orders are paid for from the next start on, at this gateway.
+    pub fn pay_at(&mut self, gateway: &Gateway) {
+        self.environment = gateway.environment();
+    }
+
+    /// Its orders are paid for as its own `vault.toml` says: at a local gateway.
+    pub fn pay_as_made(&mut self) {
+        self.environment = vec![("CLAW_PAYMENTS_KIND".to_owned(), "local".to_owned())];
+    }
+
+    /// What its nodes are started with beside the harness's own.
+    pub fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Where it is.

@@ -59,7 +59,8 @@ fn every_template_makes_a_store_that_a_node_would_start_with() {
                 "keys",
                 "scenarios",
                 "schema",
-                "store.toml"
+                "store.toml",
+                "vault.toml"
             ]
         );
         let config = Config::load(&store, &Overrides::default()).unwrap();

@@ -32,7 +32,8 @@ fn store_of_ones_own_works_as_the_readme_prints_it() {
 
 #[test]
 fn choices_of_the_retail_template_work_as_its_readme_prints_them() {
-    let store = Store::create("enterprise-retail");
+    let mut store = Store::create("enterprise-retail");
+    store.pay_as_made();
     let readme = std::fs::read_to_string(store.path().join("README.md")).expect("it is there");
     let blocks = blocks(&readme);
     let (look_at_log, talk) = blocks.split_last().expect("there are blocks");

@@ -15,7 +15,8 @@ fn tutorial_works_as_printed() {
     let folder = tempfile::tempdir_in(program::scratch_folder()).unwrap();
     let made = shell(folder.path(), &make.join("\n"));
     assert!(made.contains(" in the way"), "{made}");
-    let store = Store::at(&folder.path().join("shop"));
+    let mut store = Store::at(&folder.path().join("shop"));
+    store.pay_as_made();
     let mut node = Node::start(&store);
 
     // One shell for all, since later blocks use what earlier ones defined.

@@ -76,7 +76,7 @@ fn expected(canary: Canary) -> &'static [&'static str] {
         Canary::ShortReplay => &["replay gives the live state"],
         Canary::FreshKey => &["the books are the acknowledged ones", "coupon uses are counted"],
         Canary::LostVoid => &["money captured is orders placed"],
-        Canary::FrozenExpiry => &["nothing is stuck"],
+        Canary::FrozenExpiry => &["nothing is stuck", "the node comes to rest"],
         Canary::LostMessage | Canary::NoResume => &[
             "nothing is stuck",
             "every command is answered",

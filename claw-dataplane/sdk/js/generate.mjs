@@ -182,7 +182,7 @@ export interface Call {
   /** Whether it must say who asks. */
   signed: boolean;
   options: Options;
-  query?: Record<string, string | number | undefined>;
+  query?: Record<string, string | number | boolean | undefined>;
   headers?: Record<string, string>;
   body?: unknown;
 }

@@ -33,7 +33,7 @@ fn defaults_fill_what_is_left_out() {
     assert_eq!(config.holds, HoldConfig { ttl_ms_default: 600_000, ttl_ms_max: 3_600_000 });
     assert_eq!(config.limits.requests_per_second_per_key, None);
     assert_eq!(config.limits.requests_per_second_per_session, Some(200));
-    assert_eq!(config.payments.kind, Payments::None);
+    assert_eq!((config.payments.kind, config.payments.start), (Payments::Vault, true));
     assert_eq!((config.node.insecure, config.tls.as_ref()), (false, None));
     assert!(config.warnings().is_empty());
 }
@@ -145,8 +145,8 @@ const REFUSED: &[(&str, &str)] = &[
         "`http.cors_origins` cannot be that at store.toml:5: it must be an array of origins such as \"https://shop.example\"",
     ),
     (
-        "[payments]\nkind = \"stripe\"",
-        "`payments.kind` cannot be that at store.toml:5: it must be \"none\"",
+        "[payments]\nkind = \"cash\"",
+        "`payments.kind` cannot be that at store.toml:5: it must be \"auto\" or \"none\" or \"local\" or \"stripe\"",
     ),
     (
         "[holds]\nttl_ms_default = 5_000_000",

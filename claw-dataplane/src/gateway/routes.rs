@@ -195,7 +195,7 @@ async fn create(State(shared): Gateway, headers: HeaderMap, Form(form): Fields) 
 async fn capture(State(shared): Gateway, headers: HeaderMap, Path(id): Path<String>) -> Response {
     step(&shared, &headers, ("capture", &id), |mut intent| {
         (intent.status == "requires_capture").then(|| {
-            intent.status = "succeeded".to_owned();
+            "succeeded".clone_into(&mut intent.status);
             intent.captured = true;
             (intent, "payment_intent.succeeded")
         })
@@ -207,7 +207,7 @@ async fn cancel(State(shared): Gateway, headers: HeaderMap, Path(id): Path<Strin
     step(&shared, &headers, ("cancel", &id), |mut intent| {
         let open = ["requires_capture", "requires_action", "requires_payment_method"];
         open.contains(&intent.status.as_str()).then(|| {
-            intent.status = "canceled".to_owned();
+            "canceled".clone_into(&mut intent.status);
             (intent, "payment_intent.canceled")
         })
     })
@@ -221,7 +221,7 @@ async fn act(State(shared): Gateway, Path(id): Path<String>) -> Response {
     if intent.status != "requires_action" {
         return answer(unexpected(&intent));
     }
-    intent.status = "requires_capture".to_owned();
+    "requires_capture".clone_into(&mut intent.status);
     let put = shared.put(intent, "payment_intent.amount_capturable_updated");
     put.map_or_else(|_| answer(error(500, "api_error", "ledger_not_written")), answer)
 }

@@ -129,7 +129,7 @@ impl Node {
         let stop = vault_office.sender.clone();
         let link = link.map(|link| link.start(vault_office, node.wakers.clone()));
         let vault = link.map(|thread| (thread, stop));
-        Ok(Self { certificate, vault, ..node })
+        Ok(Self { vault, certificate, ..node })
     }
 
     fn start_cores(

@@ -236,6 +236,7 @@ fn start_gateway(
 }
 
 /// A local gateway that ends takes the vault with it: both are started again.
+#[expect(clippy::exit, reason = "the supervisor starts both again")]
 fn watch(mut child: Child) {
     let status = child.wait();
     log::error!("the local gateway has ended ({status:?}): so does the vault");
@@ -257,11 +258,10 @@ fn spawn(work: impl FnOnce() + Send + 'static) {
 /// The kernel ends this process when the thread that started it does. Whoever started it may have
 /// blocked signals, which a child inherits: they are let in again.
 pub fn end_with_parent() {
-    // SAFETY: an all-zero set is a valid empty set, and the call reads it.
-    unsafe {
-        let none: libc::sigset_t = std::mem::zeroed();
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-    }
+    // SAFETY: an all-zero set is a valid empty set.
+    let none: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the call reads a live set, and is told of no place to write to.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
     // SAFETY: the call reads two numbers.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
 }

@@ -117,6 +117,7 @@ struct StepBook {
 
 /// An order.
 #[derive(Clone, Debug)]
+#[expect(clippy::partial_pub_fields, reason = "the steps are asked for by name")]
 pub struct OrderBook {
     /// Its home.
     pub shard: ShardId,
@@ -192,14 +193,14 @@ impl Book {
                     steps: Default::default(),
                 });
                 if !token.is_empty() {
-                    book.token = token.to_owned();
+                    token.clone_into(&mut book.token);
                 }
                 book.steps[index(step)].begun_ms.get_or_insert(begun_ms);
             }
             KNOWN => {
                 let (order, intent) = (r.id()?, r.text()?);
                 if let Some(book) = self.orders.get_mut(&order) {
-                    book.intent = intent.to_owned();
+                    intent.clone_into(&mut book.intent);
                 }
             }
             ENDED => {

@@ -1,4 +1,5 @@
-//! Who is served when: one question at a time an order, as many orders at once as there are workers.
+//! Who is served when: one question at a time an order, as many orders at once as there are
+//! workers.
 //!
 //! ```text
 //!  take --> known? --> answer

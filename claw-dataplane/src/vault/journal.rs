@@ -3,11 +3,11 @@
 //! ```text
 //!  u32 length  u32 CRC32C of what follows  16 bytes of chain  payload
 //! ```
-//! The chain is BLAKE3 over the chain before and the payload, cut to 16 bytes: what was taken out or
-//! changed is seen. Whoever appends waits until its bytes are synced; whoever comes meanwhile joins
-//! the next write (group commit), so many workers share one flush. A torn tail is cut when it is
-//! opened, since nothing in it was waited for; damage with records behind it is refused. A write or
-//! flush that fails ends the process: what cannot be remembered must not be done.
+//! The chain is BLAKE3 over the chain before and the payload, cut to 16 bytes: what was taken out
+//! or changed is seen. Whoever appends waits until its bytes are synced; whoever comes meanwhile
+//! joins the next write (group commit), so many workers share one flush. A torn tail is cut when it
+//! is opened, since nothing in it was waited for; damage with records behind it is refused. A write
+//! or flush that fails ends the process: what cannot be remembered must not be done.
 //!
 //! Knows nothing of payments: see `book`.
 
@@ -94,7 +94,7 @@ impl Journal {
             if let Err(error) = (&self.file).write_all(&bytes).and_then(|()| self.file.sync_data())
             {
                 log::error!("write the vault's journal: {error}; nothing more is promised");
-                std::process::exit(EXIT_NOT_DURABLE);
+                end_not_durable();
             }
             queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             queue.is_writing = false;
@@ -102,6 +102,12 @@ impl Journal {
             self.durable.notify_all();
         }
     }
+}
+
+/// Nothing more can be promised: the process ends, loudly, before anybody is told anything.
+#[expect(clippy::exit, reason = "a vault that cannot remember must not go on")]
+fn end_not_durable() -> ! {
+    std::process::exit(EXIT_NOT_DURABLE)
 }
 
 fn link(before: &Chain, payload: &[u8]) -> Chain {
@@ -126,14 +132,14 @@ fn put_record(to: &mut Vec<u8>, payload: &[u8], chain: &Chain) {
 /// The payload of the whole record at this place, and where the next one begins.
 fn record_at(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let head = bytes.get(at..at + HEAD_BYTES)?;
-    let length = u32::from_le_bytes(head[..4].try_into().ok()?);
-    let length = usize::try_from(length).ok()?;
+    let (length, rest) = head.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
     if length == 0 || length > PAYLOAD_BYTES_MAX {
         return None;
     }
     let end = at + HEAD_BYTES + length;
     let checked = bytes.get(at + 8..end)?;
-    let checksum = u32::from_le_bytes(head[4..8].try_into().ok()?);
+    let checksum = u32::from_le_bytes(*rest.first_chunk::<4>()?);
     let whole = claw_common::checksum::crc32c(checked) == checksum;
     whole.then(|| (&bytes[at + HEAD_BYTES..end], end))
 }

@@ -162,7 +162,7 @@ impl Settings {
     }
 
     fn parse(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let file: File = toml::from_str(text).map_err(without_secrets)?;
+        let file: File = toml::from_str(text).map_err(|error| without_secrets(&error))?;
         let kind = match environment("KIND") {
             Some(name) => match Kind::parse(&name) {
                 Some(kind) => kind,
@@ -195,7 +195,7 @@ impl Settings {
 }
 
 /// The parser quotes the line it fails on, which may hold a key: only what and where is told.
-fn without_secrets(error: toml::de::Error) -> anyhow::Error {
+fn without_secrets(error: &toml::de::Error) -> anyhow::Error {
     anyhow::anyhow!("{}", error.message())
 }
 

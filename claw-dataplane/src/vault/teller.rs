@@ -2,9 +2,9 @@
 //!
 //! | step | asked | unknown result |
 //! |---|---|---|
-//! | authorize | make the payment with a key of the order's | the same call again for 23 h, then look for it, then parked |
+//! | authorize | make it, with a key of the order's | the same call for 23 h, then find it, then park |
 //! | capture | capture it | the same call, then read it |
-//! | void | cancel it; of an authorisation that nobody knows, find out first | as authorize |
+//! | void | cancel it; find out first what nobody knows | as authorize |
 //! | refund | refund it | the same call; what is refunded already says so |
 //!
 //! Owns the order of things: the intent is kept before a call, what a payment is called as soon as

@@ -5,6 +5,8 @@
 //! Events arrive late, twice and out of order; so one only says that there is news of an order, and
 //! the payment is read where it is kept, on the same way that a question of the node takes.
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
@@ -76,7 +78,10 @@ pub fn is_signed(secret: &str, signature: &str, body: &[u8], now_s: u64) -> bool
 /// Signs a body as a gateway does.
 pub fn sign(secret: &str, body: &[u8], now_s: u64) -> String {
     let tag = mac(secret, &now_s.to_string(), body).finalize().into_bytes();
-    let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::new();
+    for byte in tag {
+        write!(hex, "{byte:02x}").expect("a String takes every byte");
+    }
     format!("t={now_s},v1={hex}")
 }
 

@@ -14,11 +14,11 @@
 //!   v   v     v refused, expired,      v                 v
 //!  cancelled <-- cancel ---------------+-----------------+
 //! ```
-//! While *confirming*, what was reserved is being sold on every shard that has a part of it, and the
-//! order goes forward only. *Capturing* still turns back when the gateway says no for good: then
-//! what was sold comes back. Pricing and scoring are steps of the checkout saga that nobody waits
-//! for yet, so nothing leads into those states. A snapshot test holds the whole matrix and this
-//! drawing's arrows.
+//! While *confirming*, what was reserved is being sold on every shard that has a part of it, and
+//! the order goes forward only. *Capturing* still turns back when the gateway says no for good:
+//! then what was sold comes back. Pricing and scoring are steps of the checkout saga that nobody
+//! waits for yet, so nothing leads into those states. A snapshot test holds the whole matrix and
+//! this drawing's arrows.
 
 use crate::command::OrderStep;
 use crate::outcome::OrderState;

@@ -20,14 +20,13 @@ impl Outcome<'_> {
     pub fn encoded_bytes_max(&self) -> usize {
         match self {
             Outcome::Product(view) => view.encoded_bytes_max(),
-            Outcome::Products { views, .. } => 16 + views.len(),
+            Outcome::Products { views, .. } | Outcome::Sagas { views, .. } => 16 + views.len(),
             Outcome::Cart(view) => 64 + view.lines.encoded_bytes(),
             Outcome::Hold(view) => 64 + view.lines.encoded_bytes(),
             Outcome::Order(view) => {
                 128 + view.lines.encoded_bytes() + view.history.len() + view.client_secret.len()
             }
             Outcome::Saga(view) => view.encoded_bytes_max(),
-            Outcome::Sagas { views, .. } => 16 + views.len(),
             Outcome::OrderRecords { sequences, .. } => 32 + sequences.len(),
             Outcome::State(_) => 64,
             Outcome::Coupon(view) => 128 + view.code.len(),
@@ -39,6 +38,7 @@ impl Outcome<'_> {
 }
 
 impl Encode for Outcome<'_> {
+    #[expect(clippy::too_many_lines, reason = "a table: one row for each outcome")]
     fn encode(&self, writer: &mut Writer<'_>) {
         match self {
             // What is remembered of a command says nothing of attributes and stays as it was.

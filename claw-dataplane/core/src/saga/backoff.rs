@@ -15,7 +15,7 @@ pub fn delay_ms(attempt: u16, seed: u64) -> u64 {
     half + scatter(seed ^ u64::from(attempt)) % (half + 1)
 }
 
-/// SplitMix64's output function (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number
+/// The output function of `SplitMix64` (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number
 /// Generators", OOPSLA 2014, figure 19).
 const fn scatter(seed: u64) -> u64 {
     let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -347,6 +347,8 @@ export type NotReadyProblem = {
 };
 
 export type Order = {
+  /** While it requires action: what the browser shows the gateway. */
+  client_secret?: string;
   discount: Money;
   history: Array<{
     at: string;
@@ -383,6 +385,16 @@ export type OverloadedProblem = {
   status: 503;
   title: "The node is overloaded";
   type: "urn:openclaw:problem:overloaded";
+};
+
+/** The order has to be paid for */
+export type PaymentRequiredProblem = {
+  /** What happened, and what to do. */
+  detail: string;
+  status: 422;
+  title: "The order has to be paid for";
+  total: number;
+  type: "urn:openclaw:problem:payment-required";
 };
 
 export type PriceChangeBody = {
@@ -478,6 +490,10 @@ export type ReceiptNotYetProblem = {
   type: "urn:openclaw:problem:receipt-not-yet";
 };
 
+export type Received = {
+  received: boolean;
+};
+
 /** The request did not arrive in time */
 export type RequestTimeoutProblem = {
   /** What happened, and what to do. */
@@ -494,6 +510,46 @@ export type RevokedKeyProblem = {
   status: 401;
   title: "The signing key is revoked";
   type: "urn:openclaw:problem:revoked-key";
+};
+
+export type Saga = {
+  attempts: number;
+  /** The last reason that the gateway or the vault gave. */
+  code?: string;
+  course: "forward" | "unwinding" | "done" | "undone";
+  created_at: string;
+  deadline_at: string;
+  due_at?: string;
+  /** The gateway's name for the payment. */
+  intent?: string;
+  order_id: string;
+  parked: boolean;
+  reason?: "sold-out" | "payment-declined" | "payment-unavailable" | "fraud-blocked" | "coupon-invalid" | "expired" | "shopper-cancelled";
+  saga: "checkout" | "cancellation" | "refund";
+  shards_owing: number;
+  state: "reserving" | "pricing" | "scoring" | "authorizing" | "requires_action" | "confirming" | "capturing" | "placed" | "shipped" | "cancelled" | "refunded";
+  /** What is to be done, or undone, next. */
+  step: string;
+  steps: Array<{
+    is: string;
+    step: string;
+  }>;
+  total: Money;
+};
+
+export type SagaPage = {
+  /** Send it as `after`. */
+  next?: string;
+  sagas: Array<Saga>;
+};
+
+/** The saga's state does not allow this */
+export type SagaStateProblem = {
+  /** What happened, and what to do. */
+  detail: string;
+  status: 409;
+  title: "The saga's state does not allow this";
+  type: "urn:openclaw:problem:saga-state";
 };
 
 /** The request does not fit the State-Schema */
@@ -690,10 +746,12 @@ export interface Problems {
   "not-ready": NotReadyProblem;
   "order-state": OrderStateProblem;
   "overloaded": OverloadedProblem;
+  "payment-required": PaymentRequiredProblem;
   "rate-limited": RateLimitedProblem;
   "receipt-not-yet": ReceiptNotYetProblem;
   "request-timeout": RequestTimeoutProblem;
   "revoked-key": RevokedKeyProblem;
+  "saga-state": SagaStateProblem;
   "schema": SchemaProblem;
   "signature-expired": SignatureExpiredProblem;
   "sold-out": SoldOutProblem;
@@ -740,7 +798,7 @@ export interface Call {
   /** Whether it must say who asks. */
   signed: boolean;
   options: Options;
-  query?: Record<string, string | number | undefined>;
+  query?: Record<string, string | number | boolean | undefined>;
   headers?: Record<string, string>;
   body?: unknown;
 }
@@ -870,6 +928,13 @@ export abstract class Operations {
     return (await this.send(call)) as Answer<200, Order>;
   }
 
+  /** Take an event of the payment gateway, signed by it. */
+  async paymentWebhook(options: Options & { stripeSignature?: string } = {}): Promise<Answer<200, Received>> {
+    const call: Call = { method: "POST", path: `/v1/payments/webhook/stripe`, signed: false, options };
+    if (options.stripeSignature !== undefined) call.headers = { "Stripe-Signature": options.stripeSignature };
+    return (await this.send(call)) as Answer<200, Received>;
+  }
+
   /** List products in the order of their SKUs. */
   async productList(options: Options & { after?: string; limit?: number } = {}): Promise<Answer<200, ProductPage>> {
     const call: Call = { method: "GET", path: `/v1/products`, signed: true, options, query: { after: options.after, limit: options.limit } };
@@ -905,6 +970,30 @@ export abstract class Operations {
   async ready(options: Options = {}): Promise<Answer<200, NodeState>> {
     const call: Call = { method: "GET", path: `/v1/ready`, signed: false, options };
     return (await this.send(call)) as Answer<200, NodeState>;
+  }
+
+  /** Read an order's saga. */
+  async sagaRead(id: string, options: Options = {}): Promise<Answer<200, Saga>> {
+    const call: Call = { method: "GET", path: `/v1/sagas/${encodeURIComponent(id)}`, signed: true, options };
+    return (await this.send(call)) as Answer<200, Saga>;
+  }
+
+  /** Leave a saga alone until it is retried. */
+  async sagaPark(id: string, options: Options = {}): Promise<Answer<200, Saga>> {
+    const call: Call = { method: "POST", path: `/v1/sagas/${encodeURIComponent(id)}/park`, signed: true, options };
+    return (await this.send(call)) as Answer<200, Saga>;
+  }
+
+  /** Try a parked saga again. */
+  async sagaRetry(id: string, options: Options = {}): Promise<Answer<200, Saga>> {
+    const call: Call = { method: "POST", path: `/v1/sagas/${encodeURIComponent(id)}/retry`, signed: true, options };
+    return (await this.send(call)) as Answer<200, Saga>;
+  }
+
+  /** List a shard's sagas that have not ended. */
+  async sagaList(shard: string, options: Options & { after?: string; limit?: number; parked?: boolean } = {}): Promise<Answer<200, SagaPage>> {
+    const call: Call = { method: "GET", path: `/v1/shards/${encodeURIComponent(shard)}/sagas`, signed: true, options, query: { after: options.after, limit: options.limit, parked: options.parked } };
+    return (await this.send(call)) as Answer<200, SagaPage>;
   }
 
   /** Read the hash of a shard's state, to compare with a replay of the log. */

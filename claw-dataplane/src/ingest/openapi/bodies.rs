@@ -5,6 +5,7 @@
 //! coupon's kinds, exactly one basket) are said here. Rules between members that JSON Schema has no
 //! words for are in the descriptions.
 
+use claw_common::limits::PAYMENT_TEXT_BYTES_MAX;
 use claw_core::schema::{BuiltIn, CompiledSchema, Field, Fields, Presence};
 use serde_json::{Map, Value, json};
 
@@ -30,7 +31,7 @@ pub(super) fn schema(store: &CompiledSchema, event: BuiltIn, takes_payments: boo
     let mut required = Vec::new();
     for field in store.built_in_members(event) {
         let (name, inner) = field.name.split_once('.').unwrap_or((&field.name, ""));
-        if name == in_path(event) || (name == "payment" && !takes_payments) || !inner.is_empty() {
+        if name == in_path(event) || !inner.is_empty() {
             continue;
         }
         body["properties"][name] = member(store.built_in_members(event), field);
@@ -46,9 +47,24 @@ pub(super) fn schema(store: &CompiledSchema, event: BuiltIn, takes_payments: boo
             required.push("attributes");
         }
     }
+    if event == BuiltIn::OrderStarted && takes_payments {
+        body["properties"]["payment"] = payment();
+    }
     let all = body["required"].as_array_mut().expect("made here");
     all.extend(required.into_iter().map(Value::from));
     refine(event, body)
+}
+
+fn payment() -> Value {
+    json!({
+        "type": "object",
+        "required": ["token"],
+        "additionalProperties": false,
+        "properties": { "token": { "type": "string", "minLength": 1,
+            "maxLength": PAYMENT_TEXT_BYTES_MAX,
+            "description": "The payment gateway's token, never a card number." } },
+        "description": "Needed unless the order costs nothing.",
+    })
 }
 
 /// A session alone; a store that narrows what it is does so for its carts.

@@ -85,6 +85,8 @@ pub enum View {
 pub enum Field {
     /// Where a page of a list begins.
     After,
+    /// The order behind which a page of sagas begins.
+    AfterOrder,
     /// The version that must be there.
     IfMatch,
     /// How long a page of a list is.
@@ -333,7 +335,7 @@ pub const fn contract_of(route: Route) -> Contract {
         Route::SagaList => Contract {
             answers: const { &[answer(200, View::SagaPage, "In the order of their orders' ids.")] },
             problems: NOT_FOUND,
-            fields: &[Field::After, Field::Limit, Field::Parked],
+            fields: &[Field::AfterOrder, Field::Limit, Field::Parked],
             description: "Looks at every order of the shard: an operator's question.",
             ..Contract::READ
         },

@@ -171,6 +171,8 @@ pub(super) fn parameters(shards_count: u16) -> Value {
         "After": { "name": "after", "in": "query",
             "schema": { "type": "string", "format": "claw-cursor" },
             "description": "The `next` of the page before." },
+        "AfterOrder": { "name": "after", "in": "query", "schema": id(),
+            "description": "The `next` of the page before." },
         "Limit": { "name": "limit", "in": "query",
             "schema": { "type": "integer", "minimum": 1, "maximum": LIST_LIMIT_MAX,
                 "default": LIST_LIMIT_DEFAULT },

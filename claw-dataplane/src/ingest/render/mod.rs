@@ -217,6 +217,7 @@ impl Renderer {
         out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table: one row for each outcome")]
     fn write_outcome(
         &mut self,
         outcome: &Outcome<'_>,

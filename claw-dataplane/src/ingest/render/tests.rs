@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use claw_common::id::{Id, ShardId};
 use claw_common::money::{Currency, Money};
-use claw_core::codec::{Encode, Writer};
+use claw_core::codec::{Decode as _, Encode, Reader, Writer};
 use claw_core::command::{CouponTerms, CouponValue};
 use claw_core::lines::LinesBuffer;
 use claw_core::outcome::{
@@ -286,7 +286,7 @@ fn checkouts_answer_at_once_or_with_the_whole_order_when_asked_to_wait() {
     let read = answer(&must_act, of(Route::OrderRead));
     assert_eq!(read.body["client_secret"], "pi_1_secret_2");
     let carried = today::outcome_today(&store_schema(), &encoded(&must_act)).unwrap().into_owned();
-    let without = Outcome::decode(&mut claw_core::codec::Reader::new(&carried)).unwrap();
+    let without = Outcome::decode(&mut Reader::new(&carried)).unwrap();
     assert!(matches!(without, Outcome::Order(view) if view.client_secret.is_empty()));
 }
 

@@ -15,6 +15,7 @@ use crate::shard::error::ApplyError;
 use crate::shard::message::{PartKey, Sold};
 
 impl Encode for Event<'_> {
+    #[expect(clippy::too_many_lines, reason = "a table: one row for each kind")]
     fn encode(&self, w: &mut Writer<'_>) {
         match *self {
             Event::ProductPut { sku, name, price, attributes, attributes_version } => {
@@ -169,6 +170,7 @@ impl<'a> Event<'a> {
         })
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table: one row for each kind")]
     fn decode_fields(
         kind: EventKind,
         version: u16,

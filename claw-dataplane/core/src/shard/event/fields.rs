@@ -59,6 +59,7 @@ impl CancelReason {
 
 impl Event<'_> {
     /// Calls `visit` for every field with a value.
+    #[expect(clippy::too_many_lines, reason = "a table: one row for each kind")]
     pub fn fields(&self, visit: Visitor<'_>) {
         use FieldValue as V;
         match *self {

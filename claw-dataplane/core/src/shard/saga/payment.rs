@@ -204,7 +204,8 @@ impl Shard {
     /// Logs a failure.
     pub(crate) fn commit_failure(&mut self, call: &mut Call<'_>, order: Id, failure: &Failure) {
         let Some(found) = self.state.orders.get(&order.0) else { return };
-        let code: Box<str> = found.charge.as_ref().map_or("".into(), |charge| charge.code.clone());
+        let code: Box<str> =
+            found.charge.as_ref().map(|charge| charge.code.clone()).unwrap_or_default();
         let session = found.session;
         let event = Event::CheckoutFailed(CheckoutFailed {
             order,

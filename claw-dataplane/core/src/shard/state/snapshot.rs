@@ -18,8 +18,8 @@ use crate::stdx::{Keyed, KeyedSlab};
 /// Larger than any one value: a product with attributes of a whole request body.
 const VALUE_BYTES_MAX: usize = 128 * 1024;
 /// 2: how many subjects were forgotten, and which records made holds and orders. 3: the version of
-/// a product's attributes. 4: an order's saga and payment. A snapshot of another version is rebuilt from the log, since it cannot
-/// say that.
+/// a product's attributes. 4: an order's saga and payment. A snapshot of another version is rebuilt
+/// from the log, since it cannot say that.
 const VERSION: u16 = 4;
 
 /// Hands encoded values on, one at a time.

@@ -74,6 +74,7 @@ fn product_put(attributes_version: u16) -> Event<'static> {
     Event::ProductPut { sku: "a", name: "n", price: eur(1), attributes: "{}", attributes_version }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one of each kind")]
 fn samples(lines: crate::lines::Lines<'_>) -> Vec<Event<'_>> {
     let id = Id([7; 16]);
     let currency = eur(0).currency;

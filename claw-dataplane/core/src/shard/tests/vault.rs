@@ -35,6 +35,7 @@ pub(super) struct Entry {
     pub(super) refunded: bool,
     declined: bool,
     voided: bool,
+    capture_refused: bool,
 }
 
 /// A verdict that owns its words.
@@ -82,7 +83,11 @@ impl Vault {
                 *entry = Entry { held, amount: ask.amount, ..*entry };
                 Said::Done
             }
-            (PaymentStep::Capture, Mood::Cruel) if !entry.captured => Said::Refused,
+            (PaymentStep::Capture, _) if entry.capture_refused => Said::Refused,
+            (PaymentStep::Capture, Mood::Cruel) if !entry.captured => {
+                entry.capture_refused = true;
+                Said::Refused
+            }
             (PaymentStep::Capture, _) => {
                 assert!(entry.captured || entry.held, "what was authorised is captured");
                 assert_eq!(entry.amount, ask.amount, "what was authorised is captured, no more");
