@@ -191,11 +191,13 @@ fn run_once(bench: &Bench, way: &Way, load: Load) -> Result<Run> {
 fn configure(path: &Path) -> Result<()> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let mut table: toml::Table = text.parse()?;
-    let changes: [(&str, &str, toml::Value); 4] = [
+    let changes: [(&str, &str, toml::Value); 5] = [
         ("store", "shards", 1.into()),
         ("node", "cores", 1.into()),
         ("node", "memory", MEMORY.into()),
         ("limits", "requests_per_second_per_session", 0.into()),
+        // No hold is paid for, and no vault is to run beside the node.
+        ("payments", "kind", "none".into()),
     ];
     for (section, key, value) in changes {
         let section =

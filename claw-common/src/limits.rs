@@ -62,6 +62,9 @@ pub const PAYMENT_TEXT_BYTES_MAX: usize = 255;
 /// How often an authorisation that the shopper must act on is asked after, milliseconds; a webhook
 /// of the gateway's is usually there first.
 pub const PAYMENT_ACTION_POLL_MS: u64 = 5_000;
+/// WebSockets of one session on one core.
+pub const SOCKETS_PER_SESSION_MAX: usize = 16;
+
 /// Attempts of a saga's step that come to nothing before it gives up or is parked: some eight
 /// minutes at the delays below.
 pub const SAGA_ATTEMPTS_MAX: u16 = 24;

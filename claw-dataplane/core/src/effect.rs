@@ -39,6 +39,8 @@ pub enum Effect {
     Notify {
         /// The encoded [`crate::shard::notice::Notice`], in [`Effects::bytes`].
         notice: Span,
+        /// Sequence of the record it tells of: a watcher's place to go on from.
+        sequence: u64,
     },
 }
 
@@ -97,7 +99,9 @@ impl Effects {
             }
             Effect::Send { to, message } => Effect::Send { to, message: moved(message) },
             Effect::AskVault { ask } => Effect::AskVault { ask: moved(ask) },
-            Effect::Notify { notice } => Effect::Notify { notice: moved(notice) },
+            Effect::Notify { notice, sequence } => {
+                Effect::Notify { notice: moved(notice), sequence }
+            }
         }));
     }
 

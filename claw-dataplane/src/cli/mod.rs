@@ -19,6 +19,7 @@ pub mod keys;
 pub mod log;
 pub mod node;
 mod output;
+pub mod saga;
 pub mod schema;
 pub mod sign;
 pub mod simulate;
@@ -57,6 +58,7 @@ enum Verb {
     Keys(keys::KeysArgs),
     Log(log::LogArgs),
     Node(node::NodeArgs),
+    Saga(saga::SagaArgs),
     Schema(schema::SchemaArgs),
     Sign(sign::SignArgs),
     Simulate(simulate::SimulateArgs),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Verb::Keys(args) => keys::run(args),
         Verb::Log(args) => log::run(args),
         Verb::Node(args) => node::run(args),
+        Verb::Saga(args) => saga::run(&args),
         Verb::Schema(args) => schema::run(args),
         Verb::Sign(args) => sign::run(&args),
         Verb::Simulate(args) => simulate::run(args),

@@ -21,6 +21,7 @@ pub mod problem;
 pub mod render;
 pub mod routes;
 pub mod scopes;
+pub mod socket;
 pub mod tickets;
 pub mod tls;
 pub mod wire;

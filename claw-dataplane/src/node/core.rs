@@ -30,6 +30,7 @@ use super::peer::Peers;
 use super::pending::PendingRequests;
 use super::proofs::ProofDesk;
 use super::shared::Shared;
+use super::sockets::Sockets;
 use super::stream::Stream;
 use super::subjects::SubjectWatch;
 use super::vault::VaultDesk;
@@ -111,6 +112,7 @@ pub struct Core {
     pub(super) gate: Option<Box<Gate>>,
     pub(super) proofs: ProofDesk,
     pub(super) vault: Option<VaultDesk>,
+    pub(super) sockets: Sockets,
     pub(super) key_watch: Option<KeyWatch>,
     pub(super) subject_watch: SubjectWatch,
     pub(super) keyring_next: Option<Arc<Keyring>>,
@@ -165,6 +167,7 @@ impl Core {
             gate: Some(parts.gate),
             proofs: parts.proofs,
             vault: parts.vault,
+            sockets: Sockets::default(),
             key_watch: parts.key_watch,
             subject_watch: parts.subject_watch,
             keyring_next: None,

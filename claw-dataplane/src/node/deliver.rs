@@ -53,8 +53,9 @@ impl Core {
                     self.send_message(shard, to, effects.bytes(message).into());
                 }
                 Effect::AskVault { ask } => self.ask_vault(effects.bytes(ask)),
-                // Nobody can subscribe: the WebSocket bridge joins here.
-                Effect::Notify { .. } => {}
+                Effect::Notify { notice, sequence } => {
+                    self.notify(shard, sequence, effects.bytes(notice));
+                }
             }
         }
     }
@@ -101,6 +102,15 @@ impl Core {
                 self.key_logged();
             }
             Stage::Ticket => unreachable!("no shard answers for a desk"),
+            &mut Stage::Changes { connection, shard: asked } => {
+                self.pending.remove(key);
+                self.take_changes(connection, outcome, (asked, sequence));
+            }
+            Stage::Stock { sku } => {
+                let sku = std::mem::take(sku);
+                self.pending.remove(key);
+                self.take_stock(&sku, outcome);
+            }
             Stage::Webhook => unreachable!("no shard answers for the vault"),
             Stage::Forget => {
                 self.pending.remove(key);

@@ -33,6 +33,15 @@ pub enum Envelope {
         /// The encoded `Message`.
         message: Box<[u8]>,
     },
+    /// A notice for the receiving core's WebSockets. Durable at its shard.
+    Notice {
+        /// The shard that tells it.
+        shard: ShardId,
+        /// The record that it tells of.
+        sequence: u64,
+        /// The encoded notice.
+        notice: Box<[u8]>,
+    },
     /// A question to the receiving core's desk of tickets.
     TicketQuestion {
         /// Who asks.

@@ -134,6 +134,11 @@ impl Gate {
         }
     }
 
+    /// Whether pages of an origin may ask.
+    pub fn lets_in(&self, origin: Option<&str>) -> bool {
+        self.renderer.origin(origin).is_some()
+    }
+
     /// Finds the route.
     pub fn route<'a>(&self, request: &http::Request<'a>) -> Result<Match<'a>, Problem> {
         match find_route(request.method, request.path) {

@@ -116,6 +116,9 @@ impl Core {
                 gate.metrics_mut().tls().failed(SessionError::Late);
                 return;
             }
+            if peer.socket.is_some() {
+                return core.expire_socket(peer);
+            }
             if peer.wire.is_some() {
                 idle = core.expire_wire(gate, peer) && peer.idle();
                 return;
@@ -162,6 +165,9 @@ impl Core {
 
     /// Takes a connection's bytes, in whichever protocol it speaks.
     fn take_bytes(&mut self, gate: &mut Gate, peer: &mut Peer, bytes: &[u8]) {
+        if peer.socket.is_some() {
+            return self.serve_socket(peer, bytes);
+        }
         if peer.wire.is_some() {
             return self.serve_wire(gate, peer, bytes);
         }
@@ -226,6 +232,10 @@ impl Core {
         let matched = gate.route(request)?;
         let route = matched.route;
         context.route = Some(route);
+        if route == Route::Socket {
+            let asker = Asker { connection: peer.id, place: Place::Http(ticket, *context) };
+            return self.open_socket((gate, peer), asker, request);
+        }
         if route == Route::PaymentWebhook {
             let place = Place::Http(ticket, *context);
             return self.forward_webhook(Asker { connection: peer.id, place }, request);

@@ -30,6 +30,7 @@ pub mod pending;
 pub mod proofs;
 pub mod shared;
 pub mod slab;
+pub mod sockets;
 pub mod stream;
 pub mod subjects;
 pub mod transport;

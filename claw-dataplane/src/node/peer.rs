@@ -9,6 +9,7 @@
 use claw_common::time::UnixMs;
 
 use crate::ingest::http::{Connection, ResponseQueue, Timeouts};
+use crate::ingest::socket::Session;
 use crate::ingest::wire::{Framing, Link, Preface, Wire};
 use crate::ring::{ConnectionId, CoreRing, RingError};
 
@@ -36,6 +37,8 @@ pub struct Peer {
     pub(super) http: Connection,
     /// Set once it speaks the wire protocol.
     pub(super) wire: Option<Box<Wire>>,
+    /// Set once it is a WebSocket.
+    pub(super) socket: Option<Box<Session>>,
     /// Answers owed, in order.
     pub(super) answers: ResponseQueue,
     /// Answers to send next, not encrypted yet.
@@ -63,6 +66,7 @@ impl Peer {
             transport,
             preface: Preface::default(),
             wire: None,
+            socket: None,
             answers: ResponseQueue::default(),
             send: Vec::new(),
             stalled: false,
@@ -79,9 +83,10 @@ impl Peer {
 
     /// When it is to be looked at whatever happens; `u64::MAX` for never.
     pub fn deadline_ms(&self) -> UnixMs {
-        let protocol_ms = match &self.wire {
-            Some(wire) => wire.framing.deadline_ms(),
-            None => self.http.deadline_ms(),
+        let protocol_ms = match (&self.socket, &self.wire) {
+            (Some(socket), _) => socket.deadline_ms(),
+            (None, Some(wire)) => wire.framing.deadline_ms(),
+            (None, None) => self.http.deadline_ms(),
         };
         protocol_ms.min(self.transport.deadline_ms())
     }

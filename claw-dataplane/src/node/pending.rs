@@ -74,6 +74,18 @@ pub enum Stage {
     KeyChange,
     /// That a subject was forgotten is in the log.
     Forget,
+    /// It says what changed of a session behind a WebSocket's cursor.
+    Changes {
+        /// Whose.
+        connection: ConnectionId,
+        /// Which shard is asked.
+        shard: ShardId,
+    },
+    /// It is a product whose stock is watched.
+    Stock {
+        /// SKU.
+        sku: String,
+    },
     /// The vault is looking at a webhook.
     Webhook,
     /// It says which records an order has, for its receipt.

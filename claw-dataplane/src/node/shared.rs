@@ -59,6 +59,8 @@ pub struct CoreCounters {
     pub block_bytes: AtomicU64,
     /// Connections open.
     pub connections_count: AtomicU64,
+    /// WebSockets open.
+    pub sockets_count: AtomicU64,
     /// Requests refused because too many are under way.
     pub overloaded_count: AtomicU64,
     /// Turns in which decisions waited for room.

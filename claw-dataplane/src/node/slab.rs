@@ -17,7 +17,7 @@ struct Place<T> {
 }
 
 /// A place in a [`Slab`] and which use of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SlabKey {
     /// Place.
     pub index: u32,

@@ -28,7 +28,8 @@ impl Core {
         let TicketWish { identity, session } = wish;
         let desk = CoreId(core_of(&identity, self.placement.cores_count()));
         if desk != self.id {
-            return self.ask_desk(desk, TicketQuestion::Issue { identity, session }, asker);
+            let question = TicketQuestion::Issue { identity, session };
+            return self.ask_desk(desk, question, asker).map(drop);
         }
         let ticket = self.tickets.issue(&identity, session, self.now_ms)?;
         let (gate, peer) = place;
@@ -45,16 +46,19 @@ impl Core {
         desk: CoreId,
         question: TicketQuestion,
         asker: Asker,
-    ) -> Result<(), Problem> {
+    ) -> Result<SlabKey, Problem> {
         let key = self.wait(asker, Stage::Ticket)?;
         let to = self.reply_to(key);
         let envelope = Envelope::TicketQuestion { to, question: Box::new(question) };
-        self.mesh.try_send(desk, envelope).map_err(|_full| {
-            self.pending.remove(key);
-            Self::count(&self.counters().overloaded_count, 1);
-            let detail = "the core of this ticket is behind; try again in a second";
-            Problem::new(ProblemKind::Overloaded, detail)
-        })
+        match self.mesh.try_send(desk, envelope) {
+            Ok(()) => Ok(key),
+            Err(_full) => {
+                self.pending.remove(key);
+                Self::count(&self.counters().overloaded_count, 1);
+                let detail = "the core of this ticket is behind; try again in a second";
+                Err(Problem::new(ProblemKind::Overloaded, detail))
+            }
+        }
     }
 
     /// Answers another core's question.
@@ -85,9 +89,9 @@ impl Core {
             }
             TicketAnswer::Redeemed(Err(refusal)) => {
                 gate.refuse(peer, place, context, &refusal.into());
+                self.socket_refused(key);
             }
-            // Nobody brings a ticket yet: the WebSocket joins here.
-            TicketAnswer::Redeemed(Ok(_)) => {}
+            TicketAnswer::Redeemed(Ok(session)) => self.socket_redeemed(key, &asker, session),
         }
         self.unstall(asker.connection);
     }

@@ -149,7 +149,10 @@ impl Core {
                     self.unstall(connection);
                 }
             }
-            Completion::Closed { connection } => self.peers.remove(connection),
+            Completion::Closed { connection } => {
+                self.forget_socket(connection);
+                self.peers.remove(connection);
+            }
             Completion::DoorbellLost { to, error } => {
                 // Its heartbeat finds the mail at the latest.
                 log::warn!("doorbell to core {to} was lost: {error}");
@@ -203,6 +206,9 @@ impl Core {
                 }
                 Envelope::Outcome(letter) => {
                     self.answer(letter.to, &letter.outcome, letter.shard, letter.sequence);
+                }
+                Envelope::Notice { shard, sequence, notice } => {
+                    self.tell(shard, sequence, &notice);
                 }
                 Envelope::TicketQuestion { to, question } => self.answer_at_desk(to, &question),
                 Envelope::TicketAnswer { to, answer } => self.take_desk_answer(to, *answer),
@@ -320,6 +326,7 @@ impl Core {
         }
         self.overdue = overdue;
         self.give_hashes();
+        self.look_at_stock();
         self.follow_subjects();
         self.idle_turns = self.idle_turns.saturating_add(1);
         if self.idle_turns >= IDLE_HEARTBEATS_BEFORE_MARK {
@@ -371,6 +378,7 @@ impl Core {
         if !self.stopping {
             self.stopping = true;
             self.drain_until_ms = self.now_ms + DRAIN_MS_MAX;
+            self.end_sockets();
         }
         let busy = self.pending.count() > 0 || !self.inbox.is_empty() || self.mesh.backlogged();
         let lanes_quiet = self.lanes.iter().all(super::lane::Lane::quiet);

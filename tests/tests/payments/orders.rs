@@ -139,6 +139,36 @@ fn what_costs_something_needs_a_payment_and_what_is_free_needs_none() {
 }
 
 #[test]
+fn operator_sees_parks_and_retries_a_saga_from_the_command_line() {
+    let shop = Shop::open(&[], &[]);
+    shop.stock("clog", 1, 4900);
+    let order = shop.buy("clog", ACTS);
+    let id = order["order_id"].as_str().expect("an id").to_owned();
+    let claw =
+        |args: &[&str]| shop.store.claw(&[&["saga"], args, &["--node", shop.node.url()]].concat());
+    let (code, said) = claw(&["list"]);
+    assert!(
+        code == Some(0) && said.contains("requires_action checkout forward at authorize"),
+        "{said}"
+    );
+    let (code, said) = claw(&["list", "--parked"]);
+    assert_eq!(code, Some(1), "{said}");
+    let (code, said) = claw(&["park", &id]);
+    assert!(code == Some(0) && said.contains("[!] authorize  parked"), "{said}");
+    let (code, said) = claw(&["list", "--parked"]);
+    assert!(code == Some(0) && said.contains("PARKED"), "{said}");
+    let (code, said) = claw(&["park", &id]);
+    assert!(code == Some(1) && said.contains("409"), "{said}");
+    let payment = shop.payment(&id);
+    shop.gateway.act(payment["id"].as_str().expect("an id"));
+    let (code, said) = claw(&["retry", &id]);
+    assert_eq!(code, Some(0), "{said}");
+    until(|| (shop.order(&id)["state"] == "placed").then_some(()));
+    let (code, said) = claw(&["show", &id, "--json"]);
+    assert!(code == Some(0) && said.contains("\"course\""), "{said}");
+}
+
+#[test]
 fn vault_that_is_killed_is_started_again_and_orders_wait() {
     let shop = Shop::open(&["--latency-ms", "200"], &[]);
     shop.stock("clog", 5, 4900);

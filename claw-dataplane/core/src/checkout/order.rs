@@ -113,6 +113,12 @@ impl Order {
         }
     }
 
+    /// The latest record that moved it.
+    pub fn changed_at(&self) -> u64 {
+        let last = self.records.as_chunks().0.last();
+        last.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
     /// What is to be paid, minor units.
     pub fn total(&self) -> i64 {
         subtotal(self.lines.lines()) - self.discount

@@ -165,6 +165,10 @@ impl Encode for Command<'_> {
                 writer.option(session, Writer::text);
                 writer.u8(step as u8);
             }
+            Command::ReadSession { session, after } => {
+                writer.text(session);
+                writer.u64(after);
+            }
             Command::ReadSaga { order } => writer.id(order),
             Command::ListSagas { after, limit, parked_only } => {
                 writer.id(after);
@@ -237,6 +241,7 @@ impl Command<'_> {
             Command::ReadSaga { .. } => 23,
             Command::ListSagas { .. } => 24,
             Command::StepSaga { .. } => 25,
+            Command::ReadSession { .. } => 26,
         }
     }
 
@@ -252,6 +257,7 @@ impl Command<'_> {
                 | Command::ReadOrder { .. }
                 | Command::ReadOrderRecords { .. }
                 | Command::ReadState
+                | Command::ReadSession { .. }
                 | Command::ReadSaga { .. }
                 | Command::ListSagas { .. }
         )
@@ -358,6 +364,7 @@ impl<'a> Decode<'a> for Command<'a> {
             22 => Self::ReadState,
             23 => Self::ReadSaga { order: r.id()? },
             24 => Self::ListSagas { after: r.id()?, limit: r.u16()?, parked_only: flag(r)? },
+            26 => Self::ReadSession { session: r.text()?, after: r.u64()? },
             25 => Self::StepSaga { order: r.id()?, step: SagaStep::decode(r)? },
             _ => return Err(r.invalid("command")),
         })

@@ -240,6 +240,13 @@ pub enum Command<'a> {
         /// Which step.
         step: OrderStep,
     },
+    /// Read what changed of a session's orders and holds behind a record (every shard).
+    ReadSession {
+        /// The shopper's session.
+        session: &'a str,
+        /// Sequence of the last record that is known.
+        after: u64,
+    },
     /// Read an order's saga (home of the order).
     ReadSaga {
         /// Order.

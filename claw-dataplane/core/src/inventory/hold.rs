@@ -30,6 +30,8 @@ pub struct Hold {
     pub currency: Currency,
     /// The record that reserved its stock in this shard.
     pub claimed_at: u64,
+    /// The latest record that changed it in this shard.
+    pub changed_at: u64,
     /// When it ends; while reserving, how long it will live.
     pub expires_at_ms: UnixMs,
     /// The order that was made from it.
@@ -65,6 +67,7 @@ impl Hold {
             state: HoldState::decode(r)?,
             currency: r.currency()?,
             claimed_at: r.u64()?,
+            changed_at: r.u64()?,
             expires_at_ms: r.u64()?,
             pinned_by: r.option(Reader::id)?,
             pending: r.u64()?,
@@ -86,6 +89,7 @@ impl Encode for Hold {
         w.u8(self.state as u8);
         w.currency(self.currency);
         w.u64(self.claimed_at);
+        w.u64(self.changed_at);
         w.u64(self.expires_at_ms);
         w.option(self.pinned_by, Writer::id);
         w.u64(self.pending);

@@ -20,7 +20,9 @@ impl Outcome<'_> {
     pub fn encoded_bytes_max(&self) -> usize {
         match self {
             Outcome::Product(view) => view.encoded_bytes_max(),
-            Outcome::Products { views, .. } | Outcome::Sagas { views, .. } => 16 + views.len(),
+            Outcome::Products { views, .. }
+            | Outcome::Sagas { views, .. }
+            | Outcome::SessionChanges { changes: views, .. } => 16 + views.len(),
             Outcome::Cart(view) => 64 + view.lines.encoded_bytes(),
             Outcome::Hold(view) => 64 + view.lines.encoded_bytes(),
             Outcome::Order(view) => {
@@ -85,6 +87,12 @@ impl Encode for Outcome<'_> {
             Outcome::Saga(view) => {
                 writer.u8(16);
                 view.encode(writer);
+            }
+            Outcome::SessionChanges { count, changes, more } => {
+                writer.u8(18);
+                writer.u16(*count);
+                writer.large(changes);
+                writer.u8(u8::from(*more));
             }
             Outcome::Sagas { count, views, more } => {
                 writer.u8(17);
@@ -156,6 +164,10 @@ impl<'a> Decode<'a> for Outcome<'a> {
             17 => {
                 let (count, views) = (reader.u16()?, reader.large()?);
                 Self::Sagas { count, views, more: flag(reader)? }
+            }
+            18 => {
+                let (count, changes) = (reader.u16()?, reader.large()?);
+                Self::SessionChanges { count, changes, more: flag(reader)? }
             }
             PRODUCT_WHOLE => Self::Product(ProductView::decode_whole(reader)?),
             _ => return Err(reader.invalid("outcome")),

@@ -46,6 +46,16 @@ pub enum Outcome<'a> {
     Hold(HoldView<'a>),
     /// An order as it is now.
     Order(OrderView<'a>),
+    /// What changed of a session in one shard, oldest first: for each the `u64` sequence of its
+    /// latest record, and the encoded [`Outcome::Order`] or [`Outcome::Hold`].
+    SessionChanges {
+        /// How many.
+        count: u16,
+        /// The encoded changes.
+        changes: &'a [u8],
+        /// Whether there are more behind the last.
+        more: bool,
+    },
     /// An order's saga.
     Saga(SagaView<'a>),
     /// Sagas of one shard that have not ended, in the order of their ids: encoded [`SagaView`]s.

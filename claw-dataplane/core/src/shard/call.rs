@@ -117,7 +117,8 @@ impl Shard {
 
     pub(crate) fn notify(call: &mut Call<'_>, notice: &Notice<'_>) {
         let notice = call.effects.encode(notice as &dyn Encode, NOTICE_BYTES_MAX);
-        call.effects.push(Effect::Notify { notice });
+        let sequence = call.journal.sequence();
+        call.effects.push(Effect::Notify { notice, sequence });
     }
 
     fn take_in<'e>(&mut self, call: &Call<'_>, event: &'e Event<'e>) -> Facts<'e> {

@@ -6,7 +6,7 @@
 use claw_common::id::Id;
 
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
-use crate::outcome::{HoldState, OrderState};
+use crate::outcome::{CancelReason, HoldState, OrderState};
 
 /// One thing worth telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,15 @@ pub enum Notice<'a> {
         order: Id,
         /// State it is in now.
         state: OrderState,
+        /// Why it was cancelled.
+        reason: Option<CancelReason>,
+    },
+    /// A cart changed.
+    Cart {
+        /// Topic.
+        session: &'a str,
+        /// Cart.
+        cart: Id,
     },
     /// An order's saga cannot go on by itself. For operators: no shopper's topic.
     SagaParked {
@@ -39,7 +48,19 @@ pub enum Notice<'a> {
 }
 
 /// Most bytes a notice needs.
-pub const NOTICE_BYTES_MAX: usize = 1 + 16 + 1 + 2 + claw_common::limits::SESSION_BYTES_MAX;
+pub const NOTICE_BYTES_MAX: usize = 1 + 16 + 1 + 2 + 2 + claw_common::limits::SESSION_BYTES_MAX;
+
+impl<'a> Notice<'a> {
+    /// Whose it is; nothing for what is for operators.
+    pub const fn session(&self) -> Option<&'a str> {
+        match self {
+            Notice::Hold { session, .. }
+            | Notice::Order { session, .. }
+            | Notice::Cart { session, .. } => Some(session),
+            Notice::SagaParked { .. } => None,
+        }
+    }
+}
 
 impl Encode for Notice<'_> {
     fn encode(&self, writer: &mut Writer<'_>) {
@@ -50,10 +71,16 @@ impl Encode for Notice<'_> {
                 writer.u8(state as u8);
                 writer.text(session);
             }
-            Notice::Order { session, order, state } => {
+            Notice::Order { session, order, state, reason } => {
                 writer.u8(2);
                 writer.id(order);
                 writer.u8(state as u8);
+                writer.option(reason, |w, reason| w.u8(reason as u8));
+                writer.text(session);
+            }
+            Notice::Cart { session, cart } => {
+                writer.u8(4);
+                writer.id(cart);
                 writer.text(session);
             }
             Notice::SagaParked { order, step } => {
@@ -74,8 +101,10 @@ impl<'a> Decode<'a> for Notice<'a> {
             }
             2 => {
                 let (order, state) = (reader.id()?, OrderState::decode(reader)?);
-                Ok(Self::Order { session: reader.text()?, order, state })
+                let reason = reader.option(CancelReason::decode)?;
+                Ok(Self::Order { session: reader.text()?, order, state, reason })
             }
+            4 => Ok(Self::Cart { cart: reader.id()?, session: reader.text()? }),
             3 => Ok(Self::SagaParked { order: reader.id()?, step: reader.text()? }),
             _ => Err(reader.invalid("notice")),
         }

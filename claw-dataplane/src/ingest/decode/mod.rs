@@ -165,6 +165,7 @@ pub fn decode<R>(
         | Route::OpenApi
         | Route::Docs
         | Route::PaymentWebhook
+        | Route::Socket
         | Route::Preflight => unreachable!("unsigned routes are answered before decoding"),
     };
     decided?

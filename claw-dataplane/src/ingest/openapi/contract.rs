@@ -93,6 +93,14 @@ pub enum Field {
     Limit,
     /// Only what is parked.
     Parked,
+    /// What opens a WebSocket.
+    Ticket,
+    /// Where a WebSocket goes on.
+    AfterCursor,
+    /// How a WebSocket is told.
+    Format,
+    /// Whose stock a WebSocket watches.
+    Stock,
     /// The gateway's signature.
     StripeSignature,
     /// How long to wait.
@@ -356,6 +364,20 @@ pub const fn contract_of(route: Route) -> Contract {
             description: "The body is an event of the gateway's as it sent it, authenticated by \
                           `Stripe-Signature` over its raw bytes. The vault reads it, this node \
                           does not. 404 in a store whose payments are none.",
+            ..Contract::READ
+        },
+        Route::Socket => Contract {
+            answers: const { &[answer(101, View::Nothing, "It is a WebSocket from here on.")] },
+            problems: &[
+                ProblemKind::BadTicket,
+                ProblemKind::Forbidden,
+                ProblemKind::RateLimited,
+                ProblemKind::Overloaded,
+            ],
+            fields: &[Field::Ticket, Field::AfterCursor, Field::Format, Field::Stock],
+            description: "Told are the orders, holds and carts of the ticket's session, and the \
+                          stock of the SKUs named. Each message has a cursor; sent as `after` it \
+                          goes on behind it, nothing left out, nothing twice.",
             ..Contract::READ
         },
         Route::Health => Contract { answers: STATE, ..Contract::READ },

@@ -290,6 +290,7 @@ impl Renderer {
                 views::write_event_recorded(body, *event, (name, *version));
                 (201, Extra::None)
             }
+            Outcome::SessionChanges { .. } => unreachable!("a WebSocket tells them"),
             Outcome::OrderRecords { .. } => unreachable!("the prover makes a receipt of them"),
             Outcome::Products { .. } => unreachable!("lists are merged from pages"),
             Outcome::Refused(refused) => {

@@ -9,6 +9,7 @@ use crate::shard::Shard;
 use crate::shard::answer::Show;
 use crate::shard::call::Call;
 use crate::shard::event::Event;
+use crate::shard::notice::Notice;
 
 impl Shard {
     pub(super) fn create_cart(&mut self, call: &mut Call<'_>, session: &str, entropy: u64) {
@@ -44,6 +45,9 @@ impl Shard {
         }
         let event = Event::CartChanged { cart, sku, quantity, price };
         self.commit_answered(call, &event, Show::Cart(cart));
+        if let Some(session) = self.state.carts.get(&cart.0).map(|changed| changed.session) {
+            Self::notify(call, &Notice::Cart { session: session.as_str(), cart });
+        }
     }
 }
 

@@ -92,7 +92,10 @@ impl Shard {
                 self.commit_answered(call, &Event::CommandUnchanged, show);
             }
             HoldState::Active if found.pinned_by.is_none() => {
+                let session = found.session;
                 self.commit_answered(call, &Event::HoldReleased { hold }, show);
+                let (session, state) = (session.as_str(), HoldState::Released);
+                Self::notify(call, &Notice::Hold { session, hold, state });
                 self.undo_hold(call, hold);
             }
             state => self.refuse(call, Refusal::HoldNotActive { state }),

@@ -10,6 +10,7 @@ mod orders;
 mod products;
 mod reads;
 mod sagas;
+mod sessions;
 
 pub(crate) use check::priced_locally;
 
@@ -130,6 +131,7 @@ impl Shard {
             | Command::ReadHold { .. }
             | Command::ReadOrder { .. }
             | Command::ReadOrderRecords { .. }
+            | Command::ReadSession { .. }
             | Command::ReadSaga { .. }
             | Command::ListSagas { .. }
             | Command::ReadState => unreachable!("reads were answered before"),

@@ -7,7 +7,7 @@ use crate::checkout::order::Order;
 use crate::checkout::transitions::next;
 use crate::command::OrderStep;
 use crate::effect::Effect;
-use crate::outcome::{CancelReason, Missing, Refusal};
+use crate::outcome::{CancelReason, Missing, OrderState, Refusal};
 use crate::shard::Shard;
 use crate::shard::answer::Show;
 use crate::shard::call::Call;
@@ -77,8 +77,10 @@ impl Shard {
     pub(crate) fn tell_order(&mut self, call: &mut Call<'_>, order: Id) {
         let Some(found) = self.state.orders.get(&order.0) else { return };
         let (session, state) = (found.session, found.state);
+        // A reason that is set is an order's that is cancelled, or about to be.
+        let reason = found.reason.filter(|_| state == OrderState::Cancelled);
         let notice =
-            crate::shard::notice::Notice::Order { session: session.as_str(), order, state };
+            crate::shard::notice::Notice::Order { session: session.as_str(), order, state, reason };
         Self::notify(call, &notice);
         if !self.state.orders.get(&order.0).is_none_or(Order::is_settled) {
             return;

@@ -43,6 +43,9 @@ impl Shard {
                 }
                 Err(Missing::Order)
             }
+            Command::ReadSession { session, after } => {
+                return self.read_session(call, session, after);
+            }
             Command::ReadSaga { order } => return self.read_saga(call, order),
             Command::ListSagas { after, limit, parked_only } => {
                 return self.list_sagas(call, after, limit, parked_only);

@@ -25,6 +25,7 @@ impl State {
                     state,
                     currency,
                     claimed_at: facts.sequence,
+                    changed_at: facts.sequence,
                     expires_at_ms: ttl_ms,
                     pinned_by: None,
                     pending: 0,
@@ -36,11 +37,14 @@ impl State {
             Event::HoldExtended { hold, expires_at_ms } => {
                 let place = self.hold_in(hold, HoldState::Active)?;
                 self.holds[place].expires_at_ms = expires_at_ms;
+                self.holds[place].changed_at = facts.sequence;
                 self.hold_timers.set(place, expires_at_ms, hold);
                 Ok(())
             }
-            Event::HoldReleased { hold } => self.end_hold(hold, HoldState::Released),
-            Event::HoldExpired { hold } => self.end_hold(hold, HoldState::Expired),
+            Event::HoldReleased { hold } => {
+                self.end_hold(hold, HoldState::Released, facts.sequence)
+            }
+            Event::HoldExpired { hold } => self.end_hold(hold, HoldState::Expired, facts.sequence),
             Event::HoldRefused { hold, asked } => {
                 let place = self.hold_in(hold, HoldState::Reserving)?;
                 self.commands.remove(&hold);
@@ -49,6 +53,7 @@ impl State {
                 ended.state = HoldState::Released;
                 ended.expires_at_ms = facts.now_ms;
                 ended.pending = asked;
+                ended.changed_at = facts.sequence;
                 self.queue_hold(place);
                 Ok(())
             }
@@ -75,6 +80,7 @@ impl State {
                 state: HoldState::Reserving,
                 currency,
                 claimed_at: facts.sequence,
+                changed_at: facts.sequence,
                 expires_at_ms,
                 pinned_by: None,
                 pending: 0,
@@ -86,17 +92,19 @@ impl State {
             granted.lines = StoredLines::new(lines);
         }
         granted.state = HoldState::Active;
+        granted.changed_at = facts.sequence;
         granted.expires_at_ms = expires_at_ms;
         self.hold_timers.set(place, expires_at_ms, hold);
         Ok(())
     }
 
-    fn end_hold(&mut self, hold: Id, state: HoldState) -> Result<(), ApplyError> {
+    fn end_hold(&mut self, hold: Id, state: HoldState, sequence: u64) -> Result<(), ApplyError> {
         let place = self.hold_in(hold, HoldState::Active)?;
         self.hold_timers.cancel(place);
         self.release_hold_lines(place)?;
         let ended = &mut self.holds[place];
         ended.state = state;
+        ended.changed_at = sequence;
         ended.pending = self.placement.others(ended.lines.lines());
         self.queue_hold(place);
         Ok(())

@@ -155,6 +155,7 @@ impl State {
         if let Some(hold) = hold {
             let place = self.hold_in(hold, HoldState::Active)?;
             self.holds[place].state = HoldState::Sold;
+            self.holds[place].changed_at = facts.sequence;
             self.queue_hold(place);
         }
         if let Some(place) = cart.and_then(|cart| self.carts.find(&cart.0)) {
@@ -186,7 +187,7 @@ impl State {
             if self.orders[place].held {
                 self.change_order_stock(place, Counter::release)?;
             }
-            self.release_pinned(place)?;
+            self.release_pinned(place, facts.sequence)?;
         }
         let cancelled = &mut self.orders[place];
         cancelled.reason = Some(reason);
@@ -199,10 +200,11 @@ impl State {
     }
 
     /// Ends the hold of a cancelled order; its lines went back with the order's.
-    fn release_pinned(&mut self, order: u32) -> Result<(), ApplyError> {
+    fn release_pinned(&mut self, order: u32, sequence: u64) -> Result<(), ApplyError> {
         let Some(hold) = self.orders[order].hold else { return Ok(()) };
         let place = self.hold_in(hold, HoldState::Active)?;
         self.holds[place].state = HoldState::Released;
+        self.holds[place].changed_at = sequence;
         self.queue_hold(place);
         Ok(())
     }

@@ -1,0 +1,221 @@
+//! An open WebSocket: frames out of received bytes, messages into bytes to send, and when it ends.
+//!
+//! tungstenite reads and writes a pipe in memory; the ring does the rest. A ping goes out when
+//! nothing was heard for a while, and a client that does not answer it is given up.
+
+use std::io::{self, Read, Write};
+
+use claw_common::time::UnixMs;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tungstenite::{Error, Message, WebSocket};
+
+/// Largest message a client may send: it has nothing to say.
+const MESSAGE_BYTES_MAX: usize = 4096;
+/// A client that was not heard for this long is asked.
+const PING_AFTER_MS: u64 = 30_000;
+/// And given up when it has not answered by then.
+const GONE_AFTER_MS: u64 = 60_000;
+
+/// What tungstenite reads and writes.
+#[derive(Debug, Default)]
+struct Pipe {
+    incoming: Vec<u8>,
+    read_to: usize,
+    outgoing: Vec<u8>,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let waiting = &self.incoming[self.read_to..];
+        if waiting.is_empty() {
+            self.incoming.clear();
+            self.read_to = 0;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = waiting.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&waiting[..count]);
+        self.read_to += count;
+        Ok(count)
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.outgoing.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// See the module.
+pub struct Session {
+    socket: WebSocket<Pipe>,
+    heard_ms: UnixMs,
+    pinged: bool,
+    ended: bool,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// One just opened.
+    pub fn new(now_ms: UnixMs) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(MESSAGE_BYTES_MAX)
+            .write_buffer_size(0)
+            .max_message_size(Some(MESSAGE_BYTES_MAX))
+            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+        let socket = WebSocket::from_raw_socket(Pipe::default(), Role::Server, Some(config));
+        Self { socket, heard_ms: now_ms, pinged: false, ended: false }
+    }
+
+    /// Takes received bytes. What the protocol does not allow ends it, with the code that says why.
+    pub fn receive(&mut self, bytes: &[u8], now_ms: UnixMs) {
+        (self.heard_ms, self.pinged) = (now_ms, false);
+        self.socket.get_mut().incoming.extend_from_slice(bytes);
+        while !self.ended {
+            match self.socket.read() {
+                Ok(_) => {}
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(Error::ConnectionClosed | Error::AlreadyClosed) => self.ended = true,
+                Err(Error::Capacity(_)) => self.close(CloseCode::Size, "too long"),
+                Err(Error::Utf8(_)) => self.close(CloseCode::Invalid, "not UTF-8"),
+                Err(_) => self.close(CloseCode::Protocol, "not the protocol"),
+            }
+        }
+        // Answers to pings and to a close are written with the next flush.
+        self.socket.flush().ok();
+    }
+
+    /// Says a text.
+    pub fn say(&mut self, text: &str) {
+        if !self.ended {
+            self.ended = self.socket.send(Message::text(text)).is_err();
+        }
+    }
+
+    /// Ends it, saying why.
+    pub fn close(&mut self, code: CloseCode, reason: &'static str) {
+        if !self.ended {
+            let frame = CloseFrame { code, reason: reason.into() };
+            self.socket.close(Some(frame)).ok();
+            self.socket.flush().ok();
+            self.ended = true;
+        }
+    }
+
+    /// The reader is too far behind: it comes back with its last cursor.
+    pub fn close_behind(&mut self) {
+        self.close(CloseCode::Again, "behind: come back with the last cursor");
+    }
+
+    /// The node stops.
+    pub fn close_away(&mut self) {
+        self.close(CloseCode::Away, "the node stops");
+    }
+
+    /// Moves what is to be sent to the end of `out`.
+    pub fn take_output(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.socket.get_mut().outgoing);
+    }
+
+    /// Whether nothing more is said or heard.
+    pub const fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// When it is to be looked at.
+    pub const fn deadline_ms(&self) -> UnixMs {
+        self.heard_ms + if self.pinged { GONE_AFTER_MS } else { PING_AFTER_MS }
+    }
+
+    /// Acts on its passed deadline: asks, or gives it up.
+    pub fn expire(&mut self, now_ms: UnixMs) {
+        if now_ms >= self.heard_ms + GONE_AFTER_MS {
+            self.ended = true;
+        } else if !self.pinged {
+            self.pinged = true;
+            self.ended |= self.socket.send(Message::Ping(Vec::new().into())).is_err();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client over the same kind of pipe.
+    fn client() -> WebSocket<Pipe> {
+        WebSocket::from_raw_socket(Pipe::default(), Role::Client, None)
+    }
+
+    fn carry(session: &mut Session, client: &mut WebSocket<Pipe>) -> Vec<Message> {
+        let said = std::mem::take(&mut client.get_mut().outgoing);
+        if !said.is_empty() {
+            session.receive(&said, 1);
+        }
+        let mut out = Vec::new();
+        session.take_output(&mut out);
+        client.get_mut().incoming.extend_from_slice(&out);
+        let mut heard = Vec::new();
+        while let Ok(message) = client.read() {
+            heard.push(message);
+        }
+        heard
+    }
+
+    #[test]
+    fn texts_arrive_pings_are_answered_and_a_close_is_returned() {
+        let (mut session, mut client) = (Session::new(0), client());
+        session.say("one");
+        session.say("two");
+        let heard = carry(&mut session, &mut client);
+        assert_eq!(heard, [Message::text("one"), Message::text("two")]);
+        client.send(Message::Ping(b"x".to_vec().into())).unwrap();
+        assert_eq!(carry(&mut session, &mut client), [Message::Pong(b"x".to_vec().into())]);
+        client.send(Message::text("nothing to say")).unwrap();
+        assert_eq!(carry(&mut session, &mut client), []);
+        client.close(None).unwrap();
+        client.flush().ok();
+        carry(&mut session, &mut client);
+        assert!(session.ended());
+    }
+
+    #[test]
+    fn silent_client_is_asked_and_then_given_up() {
+        let mut session = Session::new(1_000);
+        assert_eq!(session.deadline_ms(), 1_000 + PING_AFTER_MS);
+        session.expire(1_000 + PING_AFTER_MS);
+        assert!(!session.ended());
+        let mut out = Vec::new();
+        session.take_output(&mut out);
+        assert_eq!(out[0] & 0x0f, 9, "a ping");
+        assert_eq!(session.deadline_ms(), 1_000 + GONE_AFTER_MS);
+        session.expire(1_000 + GONE_AFTER_MS);
+        assert!(session.ended());
+    }
+
+    #[test]
+    fn what_is_not_the_protocol_or_too_long_is_closed_with_its_code() {
+        // Frames of a client are masked.
+        for (bytes, code) in
+            [(&b"\x81\x01a"[..], 1002), (&[0x82, 0xfe, 0xff, 0xff, 0, 0, 0, 0], 1009)]
+        {
+            let mut session = Session::new(0);
+            session.receive(bytes, 1);
+            assert!(session.ended());
+            let mut out = Vec::new();
+            session.take_output(&mut out);
+            let said = u16::from_be_bytes([out[2], out[3]]);
+            assert_eq!((out[0], said), (0x88, code));
+        }
+    }
+}
