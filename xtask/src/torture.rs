@@ -1,8 +1,9 @@
-//! `cargo xtask torture`: kill a real node under load, again and again.
+//! `cargo xtask torture`: kill a real node under load, again and again, and its vault and gateway.
 //!
-//! The test is `tests/tests/crash.rs`; an ordinary test run kills a few times, this verb many. It
-//! tells the test how often through `CLAW_TORTURE_KILLS`, and which node through `CLAW_BIN`: the
-//! optimised one, because that is what loses data in a shop.
+//! The tests are `tests/tests/crash.rs` and the bad day of `tests/tests/payments`; an ordinary test
+//! run kills a few times, this verb many. It tells the tests how often through `CLAW_TORTURE_KILLS`
+//! and `CLAW_TORTURE_CHECKOUTS`, and which node through `CLAW_BIN`: the optimised one, because that
+//! is what loses data in a shop.
 
 use std::process::ExitCode;
 
@@ -17,17 +18,24 @@ use crate::workspace;
 /// Kills that CI can afford at every change.
 pub(crate) const KILLS_SMOKE: u32 = 20;
 
-/// Kill a node at random moments under load and check every acknowledged answer after each.
+/// Checkouts of the bad day that CI can afford.
+const CHECKOUTS_SMOKE: u32 = 2_000;
+
+/// Kill a node at random moments under load and check every acknowledged answer after each; then
+/// sell through a bad day of the payment gateway while node, vault and gateway are killed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  cargo xtask torture                 200 kills
+  cargo xtask torture                 200 kills, then 50,000 checkouts
   cargo xtask torture --smoke         20 kills
   cargo xtask torture --kills 5000    over night")]
 pub(crate) struct TortureArgs {
     /// How often the node is killed
     #[arg(long, default_value_t = 200)]
     kills: u32,
+    /// How many checkouts the bad day has; 0 for none
+    #[arg(long, default_value_t = 50_000)]
+    checkouts: u32,
     /// As few as CI can afford
     #[arg(long, conflicts_with = "kills")]
     smoke: bool,
@@ -36,7 +44,19 @@ pub(crate) struct TortureArgs {
 pub(crate) fn run(args: &TortureArgs) -> Result<ExitCode> {
     setup::ensure(Purpose::Build)?;
     kill(if args.smoke { KILLS_SMOKE } else { args.kills })?;
+    sell(if args.smoke { CHECKOUTS_SMOKE } else { args.checkouts })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn sell(checkouts: u32) -> Result<()> {
+    if checkouts == 0 {
+        return Ok(());
+    }
+    Task::cargo("run it again with the seed it named: CLAW_SEED=N")
+        .args(["test", "--workspace", "--test", "payments", "--", "--nocapture", "slow_"])
+        .env("CLAW_TORTURE_CHECKOUTS", checkouts.to_string())
+        .env("CLAW_BIN", workspace::program("release", "claw"))
+        .run()
 }
 
 pub(crate) fn kill(kills: u32) -> Result<()> {

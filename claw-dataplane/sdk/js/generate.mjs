@@ -90,8 +90,9 @@ function declare(name, schema) {
   return `${comment(schema, "")}export type ${name} = ${typeOf(schema)};\n`;
 }
 
-/** The method of an operation. */
+/** The method of an operation; nothing for a WebSocket, which `Watcher` opens. */
 function method(document, path, verb, operation) {
+  if (operation.responses["101"]) return "";
   const all = (operation.parameters ?? []).map((one) => resolve(document, one));
   const inPath = all.filter((one) => one.in === "path");
   const query = all.filter((one) => one.in === "query");

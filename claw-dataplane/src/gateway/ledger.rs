@@ -1,7 +1,8 @@
 //! The gateway's books: every payment, every key, kept in a file where there is one.
 //!
-//! A line of the file is what one call changed, written before the call is answered; a process that
-//! is killed finds it again. Not synced: this gateway survives its own end, not the machine's.
+//! A line of the file is what one call changed and what it is answered, together, written before it
+//! is answered: a process that is killed finds both again, or neither. Not synced: this gateway
+//! survives its own end, not the machine's.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
@@ -61,11 +62,11 @@ pub(super) struct Answered {
     pub(super) body: Value,
 }
 
+/// What one call did.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Line {
-    Intent(Intent),
-    Answered(Answered),
+struct Line {
+    intent: Option<Intent>,
+    answered: Option<Answered>,
 }
 
 /// See the module.
@@ -98,21 +99,25 @@ impl Ledger {
     }
 
     fn take(&mut self, line: Line) {
-        match line {
-            Line::Intent(intent) => {
-                let ids = self.by_order.entry(intent.order_id.clone()).or_default();
-                if !ids.contains(&intent.id) {
-                    ids.push(intent.id.clone());
-                }
-                self.intents.insert(intent.id.clone(), intent);
+        if let Some(intent) = line.intent {
+            let ids = self.by_order.entry(intent.order_id.clone()).or_default();
+            if !ids.contains(&intent.id) {
+                ids.push(intent.id.clone());
             }
-            Line::Answered(answered) => {
-                self.answered.insert(answered.key.clone(), answered);
-            }
+            self.intents.insert(intent.id.clone(), intent);
+        }
+        if let Some(answered) = line.answered {
+            self.answered.insert(answered.key.clone(), answered);
         }
     }
 
-    fn keep(&mut self, line: Line) -> std::io::Result<()> {
+    /// Keeps what a call did, whole or not at all.
+    pub(super) fn keep(
+        &mut self,
+        intent: Option<Intent>,
+        answered: Option<Answered>,
+    ) -> std::io::Result<()> {
+        let line = Line { intent, answered };
         if let Some(file) = &mut self.file {
             let mut bytes = serde_json::to_vec(&line)?;
             bytes.push(b'\n');
@@ -120,14 +125,6 @@ impl Ledger {
         }
         self.take(line);
         Ok(())
-    }
-
-    pub(super) fn put(&mut self, intent: Intent) -> std::io::Result<()> {
-        self.keep(Line::Intent(intent))
-    }
-
-    pub(super) fn remember(&mut self, answered: Answered) -> std::io::Result<()> {
-        self.keep(Line::Answered(answered))
     }
 
     pub(super) fn answered(&self, key: &str) -> Option<&Answered> {

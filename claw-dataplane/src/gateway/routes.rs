@@ -35,6 +35,22 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 /// What a call came to: a status and a body.
 type Outcome = (u16, Value);
 
+/// The same, and what it changed and is told of.
+struct Done {
+    outcome: Outcome,
+    change: Option<(Intent, &'static str)>,
+}
+
+impl From<Outcome> for Done {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, change: None }
+    }
+}
+
+fn changed(intent: Intent, event: &'static str) -> Done {
+    Done { outcome: (200, intent.shown()), change: Some((intent, event)) }
+}
+
 fn error(status: u16, kind: &str, code: &str) -> Outcome {
     (status, json!({ "error": { "type": kind, "code": code, "message": code } }))
 }
@@ -68,7 +84,7 @@ impl Shared {
         &self,
         headers: &HeaderMap,
         asked: String,
-        work: impl FnOnce(&Self) -> std::io::Result<Outcome>,
+        work: impl FnOnce(&Self) -> Done,
     ) -> Response {
         if self.manners.latency_ms > 0 {
             tokio::time::sleep(Duration::from_millis(self.manners.latency_ms)).await;
@@ -91,13 +107,10 @@ impl Shared {
             }
             Some(known) => (known.status, known.body),
             None => {
-                let outcome = work(self).and_then(|(status, body)| {
-                    let answered = Answered { key, asked, status, body: body.clone() };
-                    self.ledger().remember(answered)?;
-                    Ok((status, body))
-                });
-                match outcome {
-                    Ok(outcome) => outcome,
+                let Done { outcome: (status, body), change } = work(self);
+                let answered = Answered { key, asked, status, body: body.clone() };
+                match self.keep(change, Some(answered)) {
+                    Ok(()) => (status, body),
                     Err(_) => return answer(error(500, "api_error", "ledger_not_written")),
                 }
             }
@@ -115,12 +128,18 @@ impl Shared {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a payment and tells of it.
-    fn put(&self, intent: Intent, event: &str) -> std::io::Result<Outcome> {
-        let shown = intent.shown();
-        self.ledger().put(intent)?;
-        self.webhooks.tell(event, &shown);
-        Ok((200, shown))
+    /// Keeps what a call did, and tells of it.
+    fn keep(
+        &self,
+        change: Option<(Intent, &'static str)>,
+        answered: Option<Answered>,
+    ) -> std::io::Result<()> {
+        let told = change.as_ref().map(|(intent, event)| (*event, intent.shown()));
+        self.ledger().keep(change.map(|(intent, _)| intent), answered)?;
+        if let Some((event, shown)) = told {
+            self.webhooks.tell(event, &shown);
+        }
+        Ok(())
     }
 }
 
@@ -146,11 +165,11 @@ async fn create(State(shared): Gateway, headers: HeaderMap, Form(form): Fields) 
     shared
         .perform(&headers, asked, |shared| {
             let Ok(amount) = field(&form, "amount").parse::<i64>() else {
-                return Ok(error(400, "invalid_request_error", "parameter_invalid_integer"));
+                return error(400, "invalid_request_error", "parameter_invalid_integer").into();
             };
             let token = field(&form, "payment_method").to_owned();
             if amount <= 0 || !token.starts_with("pm_") {
-                return Ok(error(400, "invalid_request_error", "resource_missing"));
+                return error(400, "invalid_request_error", "resource_missing").into();
             }
             let id = shared.ledger().next_id();
             let code = match token.as_str() {
@@ -178,16 +197,14 @@ async fn create(State(shared): Gateway, headers: HeaderMap, Form(form): Fields) 
                 captured: false,
                 refunded: false,
             };
-            let shown = intent.shown();
-            shared.put(intent, event)?;
-            Ok(match code {
-                None => (200, shown),
-                Some(code) => (
-                    402,
-                    json!({ "error": { "type": "card_error", "code": "card_declined",
-                        "decline_code": code, "payment_intent": shown } }),
-                ),
-            })
+            let mut done = changed(intent, event);
+            if let Some(code) = code {
+                let shown = &done.outcome.1;
+                let refusal = json!({ "type": "card_error", "code": "card_declined",
+                    "decline_code": code, "payment_intent": shown });
+                done.outcome = (402, json!({ "error": refusal }));
+            }
+            done
         })
         .await
 }
@@ -222,8 +239,12 @@ async fn act(State(shared): Gateway, Path(id): Path<String>) -> Response {
         return answer(unexpected(&intent));
     }
     "requires_capture".clone_into(&mut intent.status);
-    let put = shared.put(intent, "payment_intent.amount_capturable_updated");
-    put.map_or_else(|_| answer(error(500, "api_error", "ledger_not_written")), answer)
+    let shown = intent.shown();
+    let kept = shared.keep(Some((intent, "payment_intent.amount_capturable_updated")), None);
+    match kept {
+        Ok(()) => answer((200, shown)),
+        Err(_) => answer(error(500, "api_error", "ledger_not_written")),
+    }
 }
 
 async fn step(
@@ -235,10 +256,11 @@ async fn step(
     let (name, id) = asked;
     shared
         .perform(headers, format!("{name} {id}"), |shared| {
-            let Some(intent) = shared.ledger().intent(id).cloned() else { return Ok(missing()) };
+            let found = shared.ledger().intent(id).cloned();
+            let Some(intent) = found else { return missing().into() };
             match change(intent.clone()) {
-                Some((changed, event)) => shared.put(changed, event),
-                None => Ok(unexpected(&intent)),
+                Some((intent, event)) => changed(intent, event),
+                None => unexpected(&intent).into(),
             }
         })
         .await
@@ -248,23 +270,18 @@ async fn refund(State(shared): Gateway, headers: HeaderMap, Form(form): Fields) 
     let id = field(&form, "payment_intent").to_owned();
     shared
         .perform(&headers, format!("refund {id}"), |shared| {
-            let Some(mut intent) = shared.ledger().intent(&id).cloned() else {
-                return Ok(missing());
-            };
+            let found = shared.ledger().intent(&id).cloned();
+            let Some(mut intent) = found else { return missing().into() };
             if intent.refunded {
-                return Ok(error(400, "invalid_request_error", "charge_already_refunded"));
+                return error(400, "invalid_request_error", "charge_already_refunded").into();
             }
             if !intent.captured {
-                return Ok(unexpected(&intent));
+                return unexpected(&intent).into();
             }
             intent.refunded = true;
-            let amount = intent.amount;
-            shared.put(intent, "charge.refunded")?;
-            Ok((
-                200,
-                json!({ "id": format!("re_{id}"), "object": "refund", "amount": amount,
-                    "payment_intent": id, "status": "succeeded" }),
-            ))
+            let body = json!({ "id": format!("re_{id}"), "object": "refund",
+                "amount": intent.amount, "payment_intent": id, "status": "succeeded" });
+            Done { outcome: (200, body), change: Some((intent, "charge.refunded")) }
         })
         .await
 }

@@ -61,6 +61,12 @@ pub struct CoreCounters {
     pub connections_count: AtomicU64,
     /// WebSockets open.
     pub sockets_count: AtomicU64,
+    /// Sagas of its shards that wait for somebody to retry them, as of the last second.
+    pub sagas_parked_count: AtomicU64,
+    /// Questions put to the vault.
+    pub vault_asked_count: AtomicU64,
+    /// Answers of the vault.
+    pub vault_answers_count: AtomicU64,
     /// Requests refused because too many are under way.
     pub overloaded_count: AtomicU64,
     /// Turns in which decisions waited for room.
@@ -189,13 +195,17 @@ impl Shared {
 
     fn write_cores(&self, text: &mut String) {
         type Read = fn(&CoreCounters) -> &AtomicU64;
-        let families: [(&str, &str, Read); 6] = [
+        let families: [(&str, &str, Read); 10] = [
             ("claw_node_requests", "counter", |core| &core.requests_count),
             ("claw_log_blocks", "counter", |core| &core.blocks_count),
             ("claw_log_block_bytes", "counter", |core| &core.block_bytes),
             ("claw_node_overloaded", "counter", |core| &core.overloaded_count),
             ("claw_node_stalls", "counter", |core| &core.stalls_count),
             ("claw_node_connections", "gauge", |core| &core.connections_count),
+            ("claw_node_sockets", "gauge", |core| &core.sockets_count),
+            ("claw_sagas_parked", "gauge", |core| &core.sagas_parked_count),
+            ("claw_vault_asked", "counter", |core| &core.vault_asked_count),
+            ("claw_vault_answers", "counter", |core| &core.vault_answers_count),
         ];
         for (name, kind, read) in families {
             let suffix = if kind == "counter" { "_total" } else { "" };

@@ -7,9 +7,9 @@
 //!  its notices wait behind the answer, and those it covers are dropped
 //! ```
 //! Owns the table of sessions and the rule that nothing is told twice or left out: a socket is told
-//! of a shard in the order of its sequences, and its cursor says how far. A reader that falls behind
-//! is closed, and comes back with its cursor. Stock is looked at every few heartbeats for all who
-//! watch it together: what changed in between is told once.
+//! of a shard in the order of its sequences, and its cursor says how far. A reader that falls
+//! behind is closed, and comes back with its cursor. Stock is looked at every few heartbeats for
+//! all who watch it together: what changed in between is told once.
 //!
 //! Deliberately keeps no notice: what changed while nobody was there is read from the state.
 
@@ -49,6 +49,9 @@ const STOCK_WATCHED_MAX: usize = 4096;
 /// Heartbeats of 5 ms between two looks at watched stock.
 const STOCK_HEARTBEATS: u32 = 4;
 
+/// A notice that waits: its sequence and its bytes.
+type Waiting = (u64, Box<[u8]>);
+
 /// A connection that watches.
 #[derive(Debug)]
 pub(super) struct Watcher {
@@ -57,7 +60,7 @@ pub(super) struct Watcher {
     cursor: Cursor,
     stock: Vec<String>,
     /// Notices of shards that have not said yet what changed before.
-    waiting: BTreeMap<ShardId, Vec<(u64, Box<[u8]>)>>,
+    waiting: BTreeMap<ShardId, Vec<Waiting>>,
 }
 
 /// A product's stock, as last told.

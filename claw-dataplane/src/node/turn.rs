@@ -339,6 +339,9 @@ impl Core {
             }
             self.watch_keys();
             self.log_forgotten();
+            let parked: usize = self.lanes.iter().map(|lane| lane.shard().parked_count()).sum();
+            let parked = u64::try_from(parked).unwrap_or(u64::MAX);
+            self.counters().sagas_parked_count.store(parked, Ordering::Relaxed);
             let gate = self.gate.as_ref().expect("not in use between steps");
             self.shared.publish_ingest(self.id.index(), gate.metrics());
         }

@@ -137,6 +137,7 @@ impl Core {
             );
             return;
         };
+        Self::count(&self.counters().vault_asked_count, 1);
         // The link's thread ends after the cores.
         desk.events.send(LinkEvent::Ask(ask.into())).ok();
     }
@@ -148,6 +149,7 @@ impl Core {
         for mail in mail {
             match mail {
                 VaultMail::Answer { shard, answer } => {
+                    Self::count(&self.counters().vault_answers_count, 1);
                     self.inbox.push_back(Work::Payment { shard, answer });
                 }
                 VaultMail::Webhook { to, status } => self.end_webhook(to, status),

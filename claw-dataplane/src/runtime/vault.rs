@@ -36,6 +36,8 @@ use super::placement::run_on;
 /// How long a start waits for a vault that is ending.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_INTERVAL: Duration = Duration::from_millis(20);
+/// A journal longer than this is written anew at a start: some hundred thousand orders.
+const JOURNAL_BYTES_KEPT: u64 = 64 << 20;
 /// How long a write to the node may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -99,8 +101,7 @@ pub fn run(running: Running<'_>) -> Result<()> {
     let local = start_gateway(&folder, &mut settings, webhook_url.as_deref())?;
     let base_url = settings.base_url.clone().context("no gateway to ask")?;
     let gateway: Arc<dyn Gateway> = Arc::new(Stripe::new(&settings, &base_url));
-    let mut book = Book::default();
-    let journal = Journal::open(&folder.join("journal"), |payload| book.take(payload))?;
+    let (journal, book) = open_journal(&folder.join("journal"))?;
     log::info!("the vault knows {} orders, asks {base_url}", book.orders_count());
     let (workers, questions) = channel();
     let node = Node::default();
@@ -120,6 +121,20 @@ pub fn run(running: Running<'_>) -> Result<()> {
         spawn(move || watch(child));
     }
     serve(&listener, &settings, &desk, &node)
+}
+
+/// Opens the journal; one that has grown is written anew first, without what is long over.
+fn open_journal(path: &Path) -> Result<(Journal, Book)> {
+    let mut book = Book::default();
+    let journal = Journal::open(path, |payload| book.take(payload))?;
+    if std::fs::metadata(path)?.len() < JOURNAL_BYTES_KEPT {
+        return Ok((journal, book));
+    }
+    drop(journal);
+    Journal::rewrite(path, &book.records(read_utc_ms()))?;
+    let mut book = Book::default();
+    let journal = Journal::open(path, |payload| book.take(payload))?;
+    Ok((journal, book))
 }
 
 fn serve(

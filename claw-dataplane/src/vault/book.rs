@@ -4,7 +4,7 @@
 //! Owns the records' bytes. Deliberately keeps no client secret, and of the means of payment only
 //! the gateway's token, which an authorisation whose result nobody knows is asked again with.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use anyhow::{Context as _, Result};
 use claw_common::id::{Id, ShardId};
@@ -19,6 +19,8 @@ const BEGUN: u8 = 1;
 const KNOWN: u8 = 2;
 const ENDED: u8 = 3;
 const EVENT: u8 = 4;
+/// What is over is kept for this long: gateways forget keys after a day, and webhooks come late.
+const KEPT_MS: u64 = 7 * 24 * 3600 * 1000;
 
 /// A question that owns its words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +135,14 @@ pub struct OrderBook {
 }
 
 impl OrderBook {
+    /// Whether nothing is under way and nothing was begun lately.
+    fn is_old(&self, now_ms: UnixMs) -> bool {
+        let steps = || self.steps.iter().filter_map(|step| Some((step.begun_ms?, &step.said)));
+        let open = steps().any(|(_, said)| said.is_none());
+        let last_ms = steps().map(|(begun_ms, _)| begun_ms).max().unwrap_or(0);
+        !open && last_ms + KEPT_MS < now_ms
+    }
+
     /// When a step was first begun.
     pub fn begun_ms(&self, step: PaymentStep) -> Option<UnixMs> {
         self.steps[index(step)].begun_ms
@@ -152,10 +162,41 @@ const fn index(step: PaymentStep) -> usize {
 #[derive(Debug, Default)]
 pub struct Book {
     orders: HashMap<Id, OrderBook>,
-    events: HashSet<String>,
+    events: HashMap<String, UnixMs>,
 }
 
 impl Book {
+    /// The records that a journal of what is not old has: what a start that begins anew writes.
+    pub fn records(&self, now_ms: UnixMs) -> Vec<Vec<u8>> {
+        let mut records = Vec::new();
+        for (order, book) in self.orders.iter().filter(|(_, book)| !book.is_old(now_ms)) {
+            for step in PaymentStep::ALL {
+                let Some(begun_ms) = book.begun_ms(step) else { continue };
+                let is_first = step == PaymentStep::Authorize;
+                let question = Question {
+                    order: *order,
+                    shard: book.shard,
+                    step,
+                    amount: book.amount,
+                    currency: book.currency,
+                    token: if is_first { book.token.clone() } else { String::new() },
+                    intent: String::new(),
+                };
+                records.push(begun(&question, begun_ms));
+                if let Some(said) = book.said(step) {
+                    records.push(ended(*order, step, said));
+                }
+            }
+            if !book.intent.is_empty() {
+                records.push(known(*order, &book.intent));
+            }
+        }
+        for (id, at_ms) in self.events.iter().filter(|(_, at_ms)| **at_ms + KEPT_MS >= now_ms) {
+            records.push(event(id, *at_ms));
+        }
+        records
+    }
+
     /// What is known of an order.
     pub fn order(&self, order: Id) -> Option<&OrderBook> {
         self.orders.get(&order)
@@ -168,7 +209,7 @@ impl Book {
 
     /// Whether a webhook's event was taken before.
     pub fn knows_event(&self, id: &str) -> bool {
-        self.events.contains(id)
+        self.events.contains_key(id)
     }
 
     /// Takes a record of the journal in.
@@ -215,7 +256,8 @@ impl Book {
                 }
             }
             EVENT => {
-                self.events.insert(r.text()?.to_owned());
+                let at_ms = r.u64()?;
+                self.events.insert(r.text()?.to_owned(), at_ms);
             }
             _ => return Err(r.invalid("record")),
         }
@@ -267,9 +309,64 @@ pub fn ended(order: Id, step: PaymentStep, said: &Said) -> Vec<u8> {
 }
 
 /// The record that a webhook's event was taken.
-pub fn event(id: &str) -> Vec<u8> {
+pub fn event(id: &str, now_ms: UnixMs) -> Vec<u8> {
     record(|w| {
         w.u8(EVENT);
+        w.u64(now_ms);
         w.text(clip(id));
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: UnixMs = 1_800_000_000_000;
+
+    fn question(order: u8, step: PaymentStep) -> Question {
+        Question {
+            order: Id([order; 16]),
+            shard: ShardId(1),
+            step,
+            amount: 700,
+            currency: Currency::parse("EUR").unwrap(),
+            token: "pm_1".to_owned(),
+            intent: String::new(),
+        }
+    }
+
+    fn book(records: &[Vec<u8>]) -> Book {
+        let mut book = Book::default();
+        for record in records {
+            book.take(record).unwrap();
+        }
+        book
+    }
+
+    #[test]
+    fn what_is_written_anew_knows_the_same_but_for_what_is_long_over() {
+        let done = Said::Done { intent: "pi_1".to_owned() };
+        let refused = Said::Refused { code: "card_declined".to_owned() };
+        let old_ms = NOW_MS - KEPT_MS - 1;
+        let (paid, open, gone) = (1, 2, 3);
+        let full = book(&[
+            begun(&question(paid, PaymentStep::Authorize), old_ms),
+            known(Id([paid; 16]), "pi_1"),
+            ended(Id([paid; 16]), PaymentStep::Authorize, &done),
+            begun(&question(paid, PaymentStep::Capture), NOW_MS),
+            ended(Id([paid; 16]), PaymentStep::Capture, &done),
+            begun(&question(open, PaymentStep::Authorize), old_ms),
+            begun(&question(gone, PaymentStep::Authorize), old_ms),
+            ended(Id([gone; 16]), PaymentStep::Authorize, &refused),
+            event("evt_old", old_ms),
+            event("evt_new", NOW_MS),
+        ]);
+        let anew = book(&full.records(NOW_MS));
+        assert_eq!(anew.orders_count(), 2, "what is long over is forgotten");
+        for order in [paid, open] {
+            let (before, after) = (full.order(Id([order; 16])), anew.order(Id([order; 16])));
+            assert_eq!(format!("{before:?}"), format!("{after:?}"));
+        }
+        assert!(anew.knows_event("evt_new") && !anew.knows_event("evt_old"));
+    }
 }

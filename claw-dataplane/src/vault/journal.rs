@@ -73,6 +73,21 @@ impl Journal {
         Ok(Self { file, queue, durable: Condvar::new() })
     }
 
+    /// Puts a journal of these payloads in the place of the one that is there, whole or not at all.
+    pub fn rewrite(path: &Path, payloads: &[Vec<u8>]) -> Result<()> {
+        let (mut bytes, mut chain) = (Vec::new(), Chain::default());
+        for payload in payloads {
+            chain = link(&chain, payload);
+            put_record(&mut bytes, payload, &chain);
+        }
+        let draft = path.with_extension("draft");
+        let mut file = File::create(&draft).with_context(|| format!("make {}", draft.display()))?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&draft, path)?;
+        sync_folder(path)
+    }
+
     /// Appends a payload; durable when this returns.
     pub fn append(&self, payload: &[u8]) {
         assert!(payload.len() <= PAYLOAD_BYTES_MAX, "records are bounded");
@@ -199,6 +214,14 @@ mod tests {
             Journal::open(&path, |_| Ok(())).unwrap().append(b"more");
             assert_eq!(read(&path).unwrap().last().unwrap(), b"more");
         }
+    }
+
+    #[test]
+    fn journal_written_anew_is_read_and_goes_on() {
+        let (_folder, path) = written();
+        Journal::rewrite(&path, &[b"one".to_vec(), b"two".to_vec()]).unwrap();
+        Journal::open(&path, |_| Ok(())).unwrap().append(b"three");
+        assert_eq!(read(&path).unwrap(), [b"one".to_vec(), b"two".to_vec(), b"three".to_vec()]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! | step | asked | unknown result |
 //! |---|---|---|
-//! | authorize | make it, with a key of the order's | the same call for 23 h, then find it, then park |
+//! | authorize | make it, with its key | the same call for 23 h, then find it, then park |
 //! | capture | capture it | the same call, then read it |
 //! | void | cancel it; find out first what nobody knows | as authorize |
 //! | refund | refund it | the same call; what is refunded already says so |

@@ -50,7 +50,7 @@ pub fn take(desk: &Desk, secret: &str, webhook: (&str, &[u8]), now_s: u64) -> u1
             intent: known.intent,
         });
     }
-    desk.keep(&book::event(id));
+    desk.keep(&book::event(id, now_s * 1000));
     200
 }
 

@@ -199,6 +199,7 @@ fn description_and_router_have_the_same_routes() {
         "GET /v1/sagas/{id}",
         "GET /v1/shards/{shard}/sagas",
         "GET /v1/shards/{shard}/state",
+        "GET /v1/ws",
         "DELETE /v1/holds/{id}",
         "POST /v1/carts",
         "POST /v1/checkouts",
@@ -234,6 +235,8 @@ fn answers_as_described(stranger: &mut Asker, place: (&str, &str), operation: &V
         "OPTIONS" => 204,
         // Webhooks, in a store whose payments are none.
         "POST" => 404,
+        // No upgrade.
+        _ if target.ends_with("/ws") => 400,
         _ => 200,
     };
     assert_eq!(answer.status, if unsigned { open } else { 401 }, "{method} {target}");

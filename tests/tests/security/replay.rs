@@ -85,7 +85,7 @@ fn signed_request_sent_again_gets_its_first_answer_and_does_nothing() {
         };
         let request = draft.bytes(&shop.node);
         let first = shop.send(&request);
-        // Nothing of that name is declared, and a saga that has ended is neither parked nor retried.
+        // Nothing of that name is declared, and what has ended is neither parked nor retried.
         let done = !target.contains("never-declared") && !target.contains("/sagas/");
         assert_eq!(matches!(first.status, 200..=202), done, "{target}: {}", first.json());
         settle(&shop);

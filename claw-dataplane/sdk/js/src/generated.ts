@@ -1007,4 +1007,5 @@ export abstract class Operations {
     const call: Call = { method: "POST", path: `/v1/tickets`, signed: true, options, body };
     return (await this.send(call)) as Answer<201, TicketCreated>;
   }
+
 }

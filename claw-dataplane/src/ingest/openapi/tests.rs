@@ -49,8 +49,7 @@ fn every_problem_is_answered_by_some_route_or_elsewhere() {
     let elsewhere = [
         ProblemKind::MethodNotAllowed,
         ProblemKind::Internal,
-        // To open a WebSocket, and over the wire.
-        ProblemKind::BadTicket,
+        // Over the wire.
         ProblemKind::FrameSequence,
         ProblemKind::CreditsExceeded,
         ProblemKind::VersionUnknown,

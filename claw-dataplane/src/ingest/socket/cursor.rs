@@ -1,7 +1,7 @@
 //! Where a watcher stands: how far of every shard it has been told.
 //!
-//! Opaque to clients, who send it back as they got it; to us the sequences of all shards in base 36,
-//! apart by dots: short, and a URL takes it as it is.
+//! Opaque to clients, who send it back as they got it; to us the sequences of all shards in base
+//! 36, apart by dots: short, and a URL takes it as it is.
 
 use std::fmt::Write as _;
 

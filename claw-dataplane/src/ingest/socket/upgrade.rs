@@ -12,6 +12,7 @@ pub const STOCK_TOPICS_MAX: usize = 32;
 
 /// What a request asks for.
 #[derive(Debug)]
+#[expect(clippy::partial_pub_fields, reason = "the answer's key is for `write_answer` alone")]
 pub struct Upgrade {
     /// What opens it.
     pub ticket: SocketTicket,
