@@ -7,7 +7,7 @@ use claw_tests::{Gateway, Node, Store};
 use serde_json::{Value, json};
 
 /// Longest wait for a saga to come to its end.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -140,7 +140,9 @@ pub(super) fn insist(client: &mut Client, target: &str, body: &Value) -> Respons
     let key = new_idempotency_key().expect("randomness");
     let body = body.to_string().into_bytes();
     until(|| {
-        let mut call = Call { method: "POST", target, body: &body, ..Call::default() };
+        // As a shopper does who waits for what becomes of the order.
+        let headers = &[("Prefer", "wait=10")];
+        let mut call = Call { method: "POST", target, body: &body, headers, ..Call::default() };
         call.idempotency_key = Some(&key);
         let answer = client.send(&call).ok()?;
         (answer.status != 503 && answer.status != 429).then_some(answer)
