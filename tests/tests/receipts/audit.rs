@@ -246,7 +246,7 @@ fn replay_equals_what_the_running_node_says_while_it_sells() {
                 assert!(matches!(held.status, 201 | 409 | 429), "{}", held.status);
             }
         });
-        for _ in 0..3 {
+        for _ in 0..8 {
             let (code, report) = audit_live(store, &url);
             assert_eq!(code, Some(0), "{report:#}");
             let checked = report["full"]["states"]["checked"].as_str().unwrap();

@@ -31,7 +31,7 @@ use super::output;
 use super::output::public_key;
 use crate::log::ReadError;
 use books::{Books, Stock};
-use full::FullReport;
+use full::{FullReport, Promised, Said};
 
 /// Replay the log and check every SKU, hold and coupon.
 #[derive(Args, Debug)]
@@ -74,9 +74,11 @@ pub struct AuditArgs {
 
 /// Audits a store.
 pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
-    // Asked first: what the node says is durable by then, so the log that is read has it.
+    // Asked and read first: what is said by then is durable, so the log that is read has it.
     let asked = args.node.as_deref().map(|url| live::ask(args, url)).transpose()?;
     let live = asked.unwrap_or_default();
+    let said =
+        if args.full { Some(Said { promised: Promised::read(&args.store)?, live }) } else { None };
     let source = match Source::open(&args.store) {
         Err(error) if args.full && error.downcast_ref::<ReadError>().is_some() => {
             return tell_damage(args, &error);
@@ -87,7 +89,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
     let report =
         audit(&source, quiet).with_context(|| format!("auditing {}", args.store.display()))?;
     let public = args.node_key.as_deref().map(|key| public_key("--node-key", key)).transpose()?;
-    let full = args.full.then(|| full::audit(&source, &args.store, public, live)).transpose()?;
+    let full = said.map(|said| full::audit(&source, &args.store, public, said)).transpose()?;
     if args.json {
         let mut object = report.object();
         if let Some(full) = &full {

@@ -15,6 +15,7 @@
 
 mod evidence;
 mod keys;
+mod promised;
 mod states;
 mod trees;
 
@@ -29,6 +30,7 @@ use crate::config::{Config, KeyRegistry, Overrides, load_schema};
 
 use evidence::Evidence;
 use keys::LoggedKeys;
+pub(super) use promised::Promised;
 pub(super) use states::{Claim, Live, Whose};
 
 use states::States;
@@ -106,13 +108,21 @@ impl FullReport {
     }
 }
 
-/// Audits everything. `public` is the node's pinned key; `None`: as the store names it. `live`:
-/// what a running node said of its shards before the log was read.
+/// What was said of the log before it was read: it has to be in it.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// By the store's other files.
+    pub(super) promised: Promised,
+    /// By the running node of its shards.
+    pub(super) live: Live,
+}
+
+/// Audits everything. `public` is the node's pinned key; `None`: as the store names it.
 pub(super) fn audit(
     source: &Source,
     store: &Path,
     public: Option<[u8; 32]>,
-    live: Live,
+    said: Said,
 ) -> anyhow::Result<FullReport> {
     let config = Config::load(store, &Overrides::from_environment())?;
     let schema = load_schema(store)?;
@@ -123,8 +133,8 @@ pub(super) fn audit(
     let keys = LoggedKeys::collect(source)?;
     let mut log = Part::new("log");
     let mut evidence = Evidence::new(keys, source.reader_if_any(store));
-    let mut trees = Trees::new(source, public)?;
-    let mut states = States::new(source, &config, schema.hash(), live)?;
+    let mut trees = Trees::new(source, public, &said.promised);
+    let mut states = States::new(source, &config, schema.hash(), said)?;
     let mut records_count = 0_u64;
     let total = source.tails.iter().map(|tail| tail.blocks.len()).sum::<usize>();
     let bar = progress("auditing {wide_bar} {pos}/{len} blocks {eta}", total);

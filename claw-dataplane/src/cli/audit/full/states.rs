@@ -11,7 +11,7 @@ use claw_common::checksum::Digest;
 use claw_common::id::ShardId;
 use claw_core::log::{BlockView, RecordView};
 
-use super::{Part, place};
+use super::{Part, Said, place};
 use crate::cli::log::source::Source;
 use crate::config::Config;
 use crate::log::{Rebuild as _, read_snapshot, shard_snapshots};
@@ -66,17 +66,18 @@ impl States {
         source: &Source,
         config: &Config,
         schema_hash: Digest,
-        live: Live,
+        said: Said,
     ) -> anyhow::Result<Self> {
         let shape = source.tails[0].superblock.shape;
         let mut part = Part::new("states");
-        let Live { mut claims, unhashed } = live;
+        let Said { promised, live: Live { mut claims, unhashed } } = said;
         let folder = &source.paths.snapshots;
         for shard in (0..shape.shards_count).map(ShardId).filter(|_| folder.is_dir()) {
             let found = shard_snapshots(folder, shape.store_id, shard)?;
             let invalid = found.invalid.iter().map(|path| path.display());
             invalid.for_each(|path| part.find(format!("{path}: damaged, or of another store")));
-            for (path, header) in found.valid {
+            let before = found.valid.into_iter().filter(|(path, _)| promised.has_snapshot(path));
+            for (path, header) in before {
                 // Its header alone was looked at so far.
                 if read_snapshot(&path)?.is_none() {
                     part.find(format!("{}: damaged", path.display()));

@@ -8,11 +8,9 @@ use claw_common::id::{Id, ShardId};
 use claw_core::log::{RecordView, leaf_hash};
 use claw_core::merkle::{Frontier, Hash, empty_root};
 
-use super::{Part, place};
+use super::{Part, Promised, place};
 use crate::cli::log::source::Source;
-use crate::log::proof::{
-    Checkpoint, CheckpointFile, NoteError, SignedNote, checkpoints_path, notes, tree_path,
-};
+use crate::log::proof::{Checkpoint, NoteError, SignedNote, checkpoints_path, notes, tree_path};
 
 /// One shard's.
 #[derive(Debug)]
@@ -41,16 +39,16 @@ pub(super) struct Trees {
 }
 
 impl Trees {
-    pub(super) fn new(source: &Source, public: Option<[u8; 32]>) -> anyhow::Result<Self> {
+    pub(super) fn new(source: &Source, public: Option<[u8; 32]>, promised: &Promised) -> Self {
         let shape = source.tails[0].superblock.shape;
         let proofs = &source.paths.proofs;
         let mut checkpoints = Part::new("checkpoints");
         let mut checkpoints_count = 0;
         let mut shards = Vec::new();
         for shard in (0..shape.shards_count).map(ShardId) {
-            let text = CheckpointFile::read_all(proofs, shard)?;
+            let text = promised.checkpoints(shard);
             let path = checkpoints_path(proofs, shard);
-            let (found, findings) = read_notes((Id(shape.store_id), shard), &text, public);
+            let (found, findings) = read_notes((Id(shape.store_id), shard), text, public);
             let named = findings.into_iter().map(|what| format!("{}: {what}", path.display()));
             named.for_each(|finding| checkpoints.find(finding));
             checkpoints_count += found.len();
@@ -73,7 +71,7 @@ impl Trees {
         }
         let roots = Part::new("trees");
         let store_id = shape.store_id;
-        Ok(Self { store_id, shards, roots, checkpoints, checkpoints_count, nodes_count: 0 })
+        Self { store_id, shards, roots, checkpoints, checkpoints_count, nodes_count: 0 }
     }
 
     pub(super) fn take(&mut self, record: &RecordView<'_>) {
