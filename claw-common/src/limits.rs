@@ -64,6 +64,22 @@ pub const PAYMENT_TEXT_BYTES_MAX: usize = 255;
 pub const PAYMENT_ACTION_POLL_MS: u64 = 5_000;
 /// WebSockets of one session on one core.
 pub const SOCKETS_PER_SESSION_MAX: usize = 16;
+/// Largest message that a WebSocket's client may send, bytes: it has nothing to say.
+pub const SOCKET_MESSAGE_BYTES_MAX: usize = 4096;
+/// With this much unsent a WebSocket's reader is behind, bytes.
+pub const SOCKET_UNSENT_BYTES_MAX: usize = 128 * 1024;
+/// Notices of a shard that wait for its answer while a WebSocket opens.
+pub const SOCKET_WAITING_MAX: usize = 1024;
+/// A WebSocket's client that was not heard for this long is asked, milliseconds.
+pub const SOCKET_PING_AFTER_MS: u64 = 30_000;
+/// And given up when it has not answered by then, milliseconds.
+pub const SOCKET_GONE_AFTER_MS: u64 = 60_000;
+/// How long an ended WebSocket waits for its client to take what is sent, milliseconds.
+pub const SOCKET_END_MS_MAX: u64 = 5_000;
+/// Most SKUs whose stock one WebSocket watches.
+pub const SOCKET_STOCK_MAX: usize = 32;
+/// SKUs whose stock is watched on one core.
+pub const STOCK_WATCHED_MAX: usize = 4096;
 
 /// Attempts of a saga's step that come to nothing before it gives up or is parked: some eight
 /// minutes at the delays below.

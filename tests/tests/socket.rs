@@ -1,6 +1,8 @@
 //! WebSockets: opened by a ticket once, told of their session's own changes, and of all of them.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use claw_sdk::client::Client;
@@ -205,6 +207,92 @@ fn watcher_that_comes_back_misses_nothing_and_hears_nothing_twice() {
         // Twice changed, and told once to who comes back with the old cursor.
         away.push(next);
     }
+}
+
+#[test]
+fn end_of_a_hold_is_told_live_as_it_is_to_one_who_comes_back() {
+    let world = World::start(&[], &[]);
+    world.stock("clog", 5);
+    let mut watch = world.open("ada", "");
+    let cursor = watch.cursor.clone();
+    let items = json!([{"sku": "clog", "quantity": 1}]);
+    let hold = json!({"session": "ada", "items": items, "ttl_ms": 60_000});
+    let (status, hold) = world.ask("storefront", "POST", "/v1/holds", &hold);
+    assert_eq!(status, 201, "{hold}");
+    let body = json!({"session": "ada", "hold_id": hold["hold_id"]});
+    let (status, order) = world.ask("storefront", "POST", "/v1/checkouts", &body);
+    assert_eq!(status, 202, "{order}");
+    // Both were changed by one decision.
+    let wanted = [(&hold["hold_id"], "sold"), (&order["order_id"], "placed")];
+    let heard = |watch: &mut Watch| {
+        let cursors = wanted.map(|(id, state)| {
+            let told = watch.next();
+            let name = if state == "sold" { "hold_id" } else { "order_id" };
+            assert_eq!((&told[name], &told["state"]), (id, &json!(state)));
+            watch.cursor.clone()
+        });
+        assert_ne!(cursors[0], cursors[1]);
+        cursors
+    };
+    let [between, _] = heard(&mut watch);
+    // One who was cut off between the two misses neither.
+    for after in [cursor, between] {
+        heard(&mut world.open("ada", &format!("&after={after}")));
+    }
+}
+
+#[test]
+fn client_that_only_sends_and_does_not_read_is_closed() {
+    let world = World::start(&[], &[]);
+    let mut watch = world.open("ada", "");
+    let stream = watch.socket.get_mut();
+    stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
+    narrow(stream);
+    stream.set_nodelay(true).expect("a socket");
+    // Masked pings of the largest size, one a packet: each read is answered once.
+    let ping = [&[0x89, 0xfd, 0, 0, 0, 0][..], &[b'x'; 125]].concat();
+    let refused = (0..4_000_000).find_map(|_| stream.write_all(&ping).err());
+    let error = refused.expect("its answers are not kept for ever");
+    let gone = [std::io::ErrorKind::ConnectionReset, std::io::ErrorKind::BrokenPipe];
+    assert!(gone.contains(&error.kind()), "closed by the node, not {error}");
+    drop(world.open("ada", ""));
+}
+
+/// Lets a socket receive little, so that what it does not read waits at its peer.
+fn narrow(stream: &TcpStream) {
+    let bytes: libc::c_int = 4096;
+    let size = libc::socklen_t::try_from(size_of_val(&bytes)).expect("four");
+    let (fd, option) = (stream.as_raw_fd(), (&raw const bytes).cast());
+    // SAFETY: the option is an int that outlives the call, the descriptor is the stream's own.
+    let set = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, option, size) };
+    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn what_comes_behind_an_upgrade_is_no_request() {
+    let world = World::start(&[], &[]);
+    let mut stream = TcpStream::connect(world.node.authority()).expect("the node listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let upgrade = format!(
+        "GET /v1/ws?ticket={} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        world.ticket("ada"),
+        world.node.authority()
+    );
+    let smuggled = format!("{upgrade}GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.write_all(smuggled.as_bytes()).expect("it is sent");
+    world.stock("clog", 1);
+    world.buy("ada", "clog");
+    let mut answer = Vec::new();
+    let mut chunk = [0; 4096];
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    while !text(&answer).contains("placed") {
+        let count = stream.read(&mut chunk).expect("frames in time");
+        assert_ne!(count, 0, "{}", text(&answer));
+        answer.extend_from_slice(&chunk[..count]);
+    }
+    assert_eq!(text(&answer).matches("HTTP/1.1").count(), 1, "{}", text(&answer));
+    assert!(text(&answer).starts_with("HTTP/1.1 101 "));
 }
 
 #[test]

@@ -6,7 +6,9 @@
 
 use claw_common::id::ShardId;
 
+use crate::codec::{Decode as _, Reader};
 use crate::command::ReplyTo;
+use crate::shard::notice::{NOTICE_BYTES_MAX, Notice};
 
 /// One thing to do once the log position it observed is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +41,19 @@ pub enum Effect {
     Notify {
         /// The encoded [`crate::shard::notice::Notice`], in [`Effects::bytes`].
         notice: Span,
-        /// Sequence of the record it tells of: a watcher's place to go on from.
-        sequence: u64,
+        /// Where it stands among the notices of its session.
+        place: NoticePlace,
     },
+}
+
+/// Where a notice stands in its shard's log. One decision may tell a session of several things:
+/// only with the last of them has a watcher been told of all its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoticePlace {
+    /// The shard's sequence when it was made: who stands here, or beyond, knows it.
+    pub sequence: u64,
+    /// Where a watcher stands that has been told it: what it changed is not behind that.
+    pub told_to: u64,
 }
 
 /// A range of [`Effects::bytes`].
@@ -83,6 +95,25 @@ impl Effects {
         self.list.push(effect);
     }
 
+    /// Appends a notice, `encode`d, to a session of a decision that began at the sequence `since`.
+    /// Those of the same decision before it, for the same session, are not its last any more.
+    pub fn notify(&mut self, notice: &Notice<'_>, since: u64, sequence: u64) {
+        let Self { list, bytes } = self;
+        for effect in list.iter_mut().rev() {
+            let Effect::Notify { notice: earlier, place } = effect else { continue };
+            if place.sequence <= since {
+                break;
+            }
+            let start = usize::try_from(earlier.start).expect("32 bits fit");
+            let told = Notice::decode(&mut Reader::new(&bytes[start..]));
+            if told.is_ok_and(|told| told.session() == notice.session()) {
+                place.told_to = since;
+            }
+        }
+        let notice = self.encode(notice, NOTICE_BYTES_MAX);
+        self.push(Effect::Notify { notice, place: NoticePlace { sequence, told_to: sequence } });
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -99,9 +130,7 @@ impl Effects {
             }
             Effect::Send { to, message } => Effect::Send { to, message: moved(message) },
             Effect::AskVault { ask } => Effect::AskVault { ask: moved(ask) },
-            Effect::Notify { notice, sequence } => {
-                Effect::Notify { notice: moved(notice), sequence }
-            }
+            Effect::Notify { notice, place } => Effect::Notify { notice: moved(notice), place },
         }));
     }
 
@@ -128,5 +157,31 @@ impl Effects {
             start: u32::try_from(start).expect("bounded by the largest answer"),
             length: u32::try_from(self.bytes.len() - start).expect("bounded likewise"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use claw_common::id::Id;
+
+    #[test]
+    fn only_the_last_notice_of_a_decision_tells_its_session_all() {
+        let mut effects = Effects::default();
+        let cart = |session| Notice::Cart { session, cart: Id([1; 16]) };
+        effects.notify(&cart("ada"), 3, 4);
+        // The next decision, of three records.
+        effects.notify(&cart("ada"), 4, 5);
+        effects.notify(&cart("eve"), 4, 6);
+        effects.notify(&cart("ada"), 4, 7);
+        let told: Vec<_> = effects
+            .list()
+            .iter()
+            .map(|effect| match effect {
+                Effect::Notify { place, .. } => (place.sequence, place.told_to),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(told, [(4, 4), (5, 4), (6, 6), (7, 7)]);
     }
 }

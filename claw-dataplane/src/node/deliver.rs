@@ -53,8 +53,8 @@ impl Core {
                     self.send_message(shard, to, effects.bytes(message).into());
                 }
                 Effect::AskVault { ask } => self.ask_vault(effects.bytes(ask)),
-                Effect::Notify { notice, sequence } => {
-                    self.notify(shard, sequence, effects.bytes(notice));
+                Effect::Notify { notice, place } => {
+                    self.notify(shard, place, effects.bytes(notice));
                 }
             }
         }

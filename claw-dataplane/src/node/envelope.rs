@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use claw_common::id::ShardId;
 use claw_core::command::ReplyTo;
+use claw_core::effect::NoticePlace;
 
 use crate::ingest::auth::Keyring;
 use crate::ingest::tickets::{TicketAnswer, TicketQuestion};
@@ -37,11 +38,13 @@ pub enum Envelope {
     Notice {
         /// The shard that tells it.
         shard: ShardId,
-        /// The record that it tells of.
-        sequence: u64,
+        /// Where it stands there.
+        place: NoticePlace,
         /// The encoded notice.
         notice: Box<[u8]>,
     },
+    /// Notices for the receiving core's WebSockets were left out: it is behind.
+    NoticesMissed,
     /// A question to the receiving core's desk of tickets.
     TicketQuestion {
         /// Who asks.

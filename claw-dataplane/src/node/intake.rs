@@ -94,6 +94,9 @@ impl Core {
         }
         self.with_peer(connection, |core, gate, peer| {
             peer.stalled = false;
+            if peer.socket.is_some() {
+                return;
+            }
             if peer.wire.is_some() {
                 return core.resume_wire(gate, peer);
             }
@@ -117,7 +120,8 @@ impl Core {
                 return;
             }
             if peer.socket.is_some() {
-                return core.expire_socket(peer);
+                late = core.expire_socket(peer);
+                return;
             }
             if peer.wire.is_some() {
                 idle = core.expire_wire(gate, peer) && peer.idle();
@@ -130,7 +134,7 @@ impl Core {
         })?;
         let Some(peer) = self.peers.touch(connection) else { return Ok(()) };
         if late {
-            peer.close(&mut self.ring)?;
+            peer.abort(&mut self.ring)?;
         } else if idle {
             peer.end();
         }
@@ -189,8 +193,14 @@ impl Core {
                 Self::count(&self.counters().requests_count, 1);
                 let ticket = peer.answers.open();
                 let mut context = gate.context(request);
-                if let Err(problem) = self.take_request(gate, peer, ticket, &mut context, request) {
-                    gate.refuse(peer, ticket, context, &problem);
+                let taken = self.take_request(gate, peer, ticket, &mut context, request);
+                if let Err(problem) = &taken {
+                    gate.refuse(peer, ticket, context, problem);
+                }
+                if taken.is_ok() && context.route == Some(Route::Socket) {
+                    // What comes behind it is no request, or waits for its refusal.
+                    peer.pipeline_full = peer.socket.is_none();
+                    return Flow::Pause;
                 }
             }
             Event::Continue => {

@@ -98,6 +98,12 @@ impl Peer {
         self.wire = Some(Box::new(Wire { framing, link: Link::default() }));
     }
 
+    /// The connection is a WebSocket from here on; what came behind its request is not read.
+    pub fn open_socket(&mut self, session: Session) {
+        self.pipeline_full = false;
+        self.socket = Some(Box::new(session));
+    }
+
     /// Takes a sent buffer back for the next answers.
     pub fn sent(&mut self, mut buffer: Vec<u8>) {
         buffer.clear();
@@ -125,9 +131,10 @@ impl Peer {
             self.stop_reading();
         }
         self.flush(ring)?;
-        let (reading, ended) = match &self.wire {
-            Some(wire) => (wire.framing.wants_bytes(), wire.framing.closed()),
-            None => (self.http.wants_bytes(), self.http.closed()),
+        let (reading, ended) = match (&self.socket, &self.wire) {
+            (Some(socket), _) => (!socket.ended(), socket.ended() || self.http.closed()),
+            (None, Some(wire)) => (wire.framing.wants_bytes(), wire.framing.closed()),
+            (None, None) => (self.http.wants_bytes(), self.http.closed()),
         };
         let wants_bytes = reading && !self.stalled && !self.finished;
         if wants_bytes != self.receiving && !self.finished {
@@ -192,6 +199,13 @@ impl Peer {
             ring.close(self.id)?;
         }
         Ok(())
+    }
+
+    /// The same, now: a client that does not read cannot keep it open.
+    pub fn abort(&mut self, ring: &mut CoreRing) -> Result<(), RingError> {
+        self.closed = true;
+        self.stop_reading();
+        ring.abort(self.id)
     }
 
     /// Whether another request may be taken.

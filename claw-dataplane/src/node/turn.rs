@@ -207,9 +207,8 @@ impl Core {
                 Envelope::Outcome(letter) => {
                     self.answer(letter.to, &letter.outcome, letter.shard, letter.sequence);
                 }
-                Envelope::Notice { shard, sequence, notice } => {
-                    self.tell(shard, sequence, &notice);
-                }
+                Envelope::Notice { shard, place, notice } => self.tell(shard, place, &notice),
+                Envelope::NoticesMissed => self.miss_notices(),
                 Envelope::TicketQuestion { to, question } => self.answer_at_desk(to, &question),
                 Envelope::TicketAnswer { to, answer } => self.take_desk_answer(to, *answer),
                 Envelope::Keyring(keyring) => self.use_keyring(keyring),

@@ -13,6 +13,12 @@ use crate::buffer::{FreeSlot, ReceivedBuffer};
 pub struct ConnectionId(pub(super) Key);
 
 impl ConnectionId {
+    /// One that no ring gave.
+    #[cfg(test)]
+    pub(crate) fn for_test(index: u32) -> Self {
+        Self(Key { index, generation: 0 })
+    }
+
     /// Place in a table of connections.
     pub fn index(self) -> usize {
         usize::try_from(self.0.index).expect("a 32-bit index fits")

@@ -55,6 +55,11 @@ impl Hold {
         }
     }
 
+    /// Whether it has come to one of its ends.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, HoldState::Sold | HoldState::Released | HoldState::Expired)
+    }
+
     /// Whether its time decides about it.
     pub fn is_ticking(&self) -> bool {
         self.state == HoldState::Active && self.pinned_by.is_none()

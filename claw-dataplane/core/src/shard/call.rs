@@ -9,9 +9,8 @@ use super::Shard;
 use super::answer::Show;
 use super::event::{Event, EventKind};
 use super::message::{Body, MESSAGE_BYTES_MAX, Message};
-use super::notice::{NOTICE_BYTES_MAX, Notice};
+use super::notice::Notice;
 use super::state::Facts;
-use crate::codec::Encode;
 use crate::command::{AuthMode, CommandKey, ExtraType, ReplyTo, Request};
 use crate::effect::{Effect, Effects};
 use crate::journal::{Draft, Journal};
@@ -19,6 +18,8 @@ use crate::outcome::Outcome;
 
 /// See the module.
 pub(crate) struct Call<'c> {
+    /// The shard's sequence when it began.
+    pub(crate) since: u64,
     pub(crate) now_ms: UnixMs,
     pub(crate) journal: &'c mut dyn Journal,
     pub(crate) effects: &'c mut Effects,
@@ -116,9 +117,7 @@ impl Shard {
     }
 
     pub(crate) fn notify(call: &mut Call<'_>, notice: &Notice<'_>) {
-        let notice = call.effects.encode(notice as &dyn Encode, NOTICE_BYTES_MAX);
-        let sequence = call.journal.sequence();
-        call.effects.push(Effect::Notify { notice, sequence });
+        call.effects.notify(notice, call.since, call.journal.sequence());
     }
 
     fn take_in<'e>(&mut self, call: &Call<'_>, event: &'e Event<'e>) -> Facts<'e> {

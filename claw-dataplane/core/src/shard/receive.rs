@@ -23,6 +23,7 @@ impl Shard {
         let now_ms = self.clock.advance(now_ms);
         self.clock.receive(from, message.position, message.stamp);
         let mut call = Call {
+            since: journal.sequence(),
             now_ms,
             journal,
             effects,

@@ -23,7 +23,8 @@ impl Shard {
         let now_ms = self.clock.advance(now_ms);
         self.resuming = Some(Id([0; 16]));
         let claim = Claim::default();
-        let mut call = Call { now_ms, journal, effects, claim, reply_to: None, seen: None };
+        let since = journal.sequence();
+        let mut call = Call { since, now_ms, journal, effects, claim, reply_to: None, seen: None };
         self.resume_some(&mut call);
     }
 

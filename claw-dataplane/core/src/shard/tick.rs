@@ -21,7 +21,8 @@ impl Shard {
     ) -> bool {
         let now_ms = self.clock.advance(now_ms);
         let claim = Claim::default();
-        let mut call = Call { now_ms, journal, effects, claim, reply_to: None, seen: None };
+        let since = journal.sequence();
+        let mut call = Call { since, now_ms, journal, effects, claim, reply_to: None, seen: None };
         if self.resuming.is_some() {
             self.resume_some(&mut call);
             return true;

@@ -25,7 +25,7 @@ export default async function OrderPage({ params }: { params: { id: string } }) 
 // --- app/orders/[id]/live-order.tsx: "use client" ---
 
 import * as React from "react";
-import { Watcher, bearer, makeUseNotice } from "@openclaw/sdk";
+import { Client, Watcher, bearer, makeUseNotice } from "@openclaw/sdk";
 
 const useNotice = makeUseNotice(React);
 

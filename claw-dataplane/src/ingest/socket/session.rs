@@ -1,21 +1,18 @@
 //! An open WebSocket: frames out of received bytes, messages into bytes to send, and when it ends.
 //!
 //! tungstenite reads and writes a pipe in memory; the ring does the rest. A ping goes out when
-//! nothing was heard for a while, and a client that does not answer it is given up.
+//! nothing was heard for a while, and a client that does not answer it is given up. A closed one
+//! is read on until its client has closed too, for a while.
 
 use std::io::{self, Read, Write};
 
+use claw_common::limits::{
+    SOCKET_END_MS_MAX, SOCKET_GONE_AFTER_MS, SOCKET_MESSAGE_BYTES_MAX, SOCKET_PING_AFTER_MS,
+};
 use claw_common::time::UnixMs;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
-
-/// Largest message a client may send: it has nothing to say.
-const MESSAGE_BYTES_MAX: usize = 4096;
-/// A client that was not heard for this long is asked.
-const PING_AFTER_MS: u64 = 30_000;
-/// And given up when it has not answered by then.
-const GONE_AFTER_MS: u64 = 60_000;
 
 /// What tungstenite reads and writes.
 #[derive(Debug, Default)]
@@ -56,6 +53,8 @@ pub struct Session {
     socket: WebSocket<Pipe>,
     heard_ms: UnixMs,
     pinged: bool,
+    /// When a close was sent.
+    closed_ms: Option<UnixMs>,
     ended: bool,
 }
 
@@ -69,12 +68,12 @@ impl Session {
     /// One just opened.
     pub fn new(now_ms: UnixMs) -> Self {
         let config = WebSocketConfig::default()
-            .read_buffer_size(MESSAGE_BYTES_MAX)
+            .read_buffer_size(SOCKET_MESSAGE_BYTES_MAX)
             .write_buffer_size(0)
-            .max_message_size(Some(MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+            .max_message_size(Some(SOCKET_MESSAGE_BYTES_MAX))
+            .max_frame_size(Some(SOCKET_MESSAGE_BYTES_MAX));
         let socket = WebSocket::from_raw_socket(Pipe::default(), Role::Server, Some(config));
-        Self { socket, heard_ms: now_ms, pinged: false, ended: false }
+        Self { socket, heard_ms: now_ms, pinged: false, closed_ms: None, ended: false }
     }
 
     /// Takes received bytes. What the protocol does not allow ends it, with the code that says why.
@@ -86,9 +85,16 @@ impl Session {
                 Ok(_) => {}
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(Error::ConnectionClosed | Error::AlreadyClosed) => self.ended = true,
-                Err(Error::Capacity(_)) => self.close(CloseCode::Size, "too long"),
-                Err(Error::Utf8(_)) => self.close(CloseCode::Invalid, "not UTF-8"),
-                Err(_) => self.close(CloseCode::Protocol, "not the protocol"),
+                Err(error) => {
+                    let (code, reason) = match error {
+                        Error::Capacity(_) => (CloseCode::Size, "too long"),
+                        Error::Utf8(_) => (CloseCode::Invalid, "not UTF-8"),
+                        _ => (CloseCode::Protocol, "not the protocol"),
+                    };
+                    self.close(code, reason, now_ms);
+                    // What comes behind it cannot be read.
+                    self.ended = true;
+                }
             }
         }
         // Answers to pings and to a close are written with the next flush.
@@ -97,34 +103,39 @@ impl Session {
 
     /// Says a text.
     pub fn say(&mut self, text: &str) {
-        if !self.ended {
+        if self.is_open() {
             self.ended = self.socket.send(Message::text(text)).is_err();
         }
     }
 
     /// Ends it, saying why.
-    pub fn close(&mut self, code: CloseCode, reason: &'static str) {
-        if !self.ended {
+    pub fn close(&mut self, code: CloseCode, reason: &'static str, now_ms: UnixMs) {
+        if self.is_open() {
             let frame = CloseFrame { code, reason: reason.into() };
             self.socket.close(Some(frame)).ok();
             self.socket.flush().ok();
-            self.ended = true;
+            self.closed_ms = Some(now_ms);
         }
     }
 
     /// The reader is too far behind: it comes back with its last cursor.
-    pub fn close_behind(&mut self) {
-        self.close(CloseCode::Again, "behind: come back with the last cursor");
+    pub fn close_behind(&mut self, now_ms: UnixMs) {
+        self.close(CloseCode::Again, "behind: come back with the last cursor", now_ms);
     }
 
     /// The node stops.
-    pub fn close_away(&mut self) {
-        self.close(CloseCode::Away, "the node stops");
+    pub fn close_away(&mut self, now_ms: UnixMs) {
+        self.close(CloseCode::Away, "the node stops", now_ms);
     }
 
     /// Moves what is to be sent to the end of `out`.
     pub fn take_output(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.socket.get_mut().outgoing);
+    }
+
+    /// Whether something may still be said.
+    pub const fn is_open(&self) -> bool {
+        !self.ended && self.closed_ms.is_none()
     }
 
     /// Whether nothing more is said or heard.
@@ -134,17 +145,25 @@ impl Session {
 
     /// When it is to be looked at.
     pub const fn deadline_ms(&self) -> UnixMs {
-        self.heard_ms + if self.pinged { GONE_AFTER_MS } else { PING_AFTER_MS }
+        match self.closed_ms {
+            Some(closed_ms) => closed_ms + SOCKET_END_MS_MAX,
+            None if self.pinged || self.ended => self.heard_ms + SOCKET_GONE_AFTER_MS,
+            None => self.heard_ms + SOCKET_PING_AFTER_MS,
+        }
     }
 
-    /// Acts on its passed deadline: asks, or gives it up.
-    pub fn expire(&mut self, now_ms: UnixMs) {
-        if now_ms >= self.heard_ms + GONE_AFTER_MS {
+    /// Acts on its passed deadline: asks, or gives it up. True: its client is not there.
+    pub fn expire(&mut self, now_ms: UnixMs) -> bool {
+        let overdue = now_ms >= self.deadline_ms();
+        if overdue && (self.pinged || !self.is_open()) {
             self.ended = true;
-        } else if !self.pinged {
+            return true;
+        }
+        if overdue {
             self.pinged = true;
             self.ended |= self.socket.send(Message::Ping(Vec::new().into())).is_err();
         }
+        false
     }
 }
 
@@ -192,15 +211,33 @@ mod tests {
     #[test]
     fn silent_client_is_asked_and_then_given_up() {
         let mut session = Session::new(1_000);
-        assert_eq!(session.deadline_ms(), 1_000 + PING_AFTER_MS);
-        session.expire(1_000 + PING_AFTER_MS);
+        assert_eq!(session.deadline_ms(), 1_000 + SOCKET_PING_AFTER_MS);
+        assert!(!session.expire(1_000 + SOCKET_PING_AFTER_MS));
         assert!(!session.ended());
         let mut out = Vec::new();
         session.take_output(&mut out);
         assert_eq!(out[0] & 0x0f, 9, "a ping");
-        assert_eq!(session.deadline_ms(), 1_000 + GONE_AFTER_MS);
-        session.expire(1_000 + GONE_AFTER_MS);
+        assert_eq!(session.deadline_ms(), 1_000 + SOCKET_GONE_AFTER_MS);
+        assert!(session.expire(1_000 + SOCKET_GONE_AFTER_MS));
         assert!(session.ended());
+    }
+
+    #[test]
+    fn closed_one_hears_its_clients_close_or_waits_for_it_a_while() {
+        let (mut session, mut client) = (Session::new(0), client());
+        session.close_behind(10);
+        session.say("nothing more");
+        assert!(!session.is_open() && !session.ended());
+        let heard = carry(&mut session, &mut client);
+        assert!(matches!(heard[..], [Message::Close(Some(_))]), "{heard:?}");
+        client.flush().ok();
+        carry(&mut session, &mut client);
+        assert!(session.ended(), "the client has closed too");
+        let mut session = Session::new(0);
+        session.close_behind(10);
+        assert_eq!(session.deadline_ms(), 10 + SOCKET_END_MS_MAX);
+        assert!(!session.expire(9 + SOCKET_END_MS_MAX));
+        assert!(session.expire(10 + SOCKET_END_MS_MAX));
     }
 
     #[test]

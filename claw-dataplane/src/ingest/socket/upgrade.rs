@@ -1,14 +1,13 @@
 //! The request that opens a WebSocket (RFC 6455, section 4.2.1), and its answer.
 
+use claw_common::limits::SOCKET_STOCK_MAX;
+
 use crate::ingest::http::Request;
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::tickets::SocketTicket;
 
 use super::notices::Format;
 use super::{Cursor, Session};
-
-/// Most SKUs that one connection watches.
-pub const STOCK_TOPICS_MAX: usize = 32;
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -93,9 +92,12 @@ impl Upgrade {
 }
 
 fn read_stock(text: &str) -> Result<Vec<String>, Problem> {
-    let skus: Vec<String> = text.split(',').map(str::to_owned).collect();
-    if skus.len() > STOCK_TOPICS_MAX {
-        return Err(Problem::malformed(format!("stock names at most {STOCK_TOPICS_MAX} SKUs")));
+    let mut skus: Vec<String> = text.split(',').map(str::to_owned).collect();
+    // Watched once, however often it is named.
+    skus.sort_unstable();
+    skus.dedup();
+    if skus.len() > SOCKET_STOCK_MAX {
+        return Err(Problem::malformed(format!("stock names at most {SOCKET_STOCK_MAX} SKUs")));
     }
     match skus.iter().find(|sku| claw_common::id::parse_sku(sku).is_none()) {
         Some(_) => Err(Problem::malformed("stock names SKUs: 1 to 64 of A-Z a-z 0-9 . _ -")),

@@ -239,6 +239,7 @@ impl Shard {
         }
         let event = Event::OrderConfirming { order, discount, lines };
         self.commit(call, &event);
+        self.tell_hold_of(call, order);
         self.commit_answered(call, &Event::OrderPlaced { order }, Show::Order(order));
         self.tell_order(call, order);
         let state = self.state.orders.get(&order.0).map(|order| order.state);

@@ -66,6 +66,7 @@ impl Shard {
         let now_ms = self.clock.advance(now_ms);
         let accepted = self.clock.accept(request.accepted);
         let mut call = Call {
+            since: journal.sequence(),
             now_ms,
             journal,
             effects,

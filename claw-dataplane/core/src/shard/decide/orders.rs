@@ -12,6 +12,7 @@ use crate::shard::Shard;
 use crate::shard::answer::Show;
 use crate::shard::call::Call;
 use crate::shard::event::Event;
+use crate::shard::notice::Notice;
 use crate::shard::saga::Cancelling;
 use crate::shard::waiters::Waiter;
 
@@ -73,14 +74,26 @@ impl Shard {
         call.effects.push(Effect::Reply { to, outcome, sequence, repeated });
     }
 
+    /// Tells watchers of the end of the hold that an order was made from, where there was one and
+    /// this decision has ended it.
+    pub(crate) fn tell_hold_of(&self, call: &mut Call<'_>, order: Id) {
+        let Some(hold) = self.state.orders.get(&order.0).and_then(|found| found.hold) else {
+            return;
+        };
+        let Some(found) = self.state.holds.get(&hold.0) else { return };
+        if found.changed_at > call.since {
+            let (session, state) = (found.session.as_str(), found.state);
+            Self::notify(call, &Notice::Hold { session, hold, state });
+        }
+    }
+
     /// Tells watchers, and those who wait for a settled order, that it has moved.
     pub(crate) fn tell_order(&mut self, call: &mut Call<'_>, order: Id) {
         let Some(found) = self.state.orders.get(&order.0) else { return };
         let (session, state) = (found.session, found.state);
         // A reason that is set is an order's that is cancelled, or about to be.
         let reason = found.reason.filter(|_| state == OrderState::Cancelled);
-        let notice =
-            crate::shard::notice::Notice::Order { session: session.as_str(), order, state, reason };
+        let notice = Notice::Order { session: session.as_str(), order, state, reason };
         Self::notify(call, &notice);
         if !self.state.orders.get(&order.0).is_none_or(Order::is_settled) {
             return;

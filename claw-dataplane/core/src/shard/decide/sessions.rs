@@ -7,7 +7,7 @@
 use claw_common::limits::LIST_BYTES_MAX;
 
 use crate::codec::{Encode, Writer};
-use crate::outcome::{HoldState, Outcome};
+use crate::outcome::Outcome;
 use crate::shard::Shard;
 use crate::shard::answer::Show;
 use crate::shard::call::Call;
@@ -21,9 +21,7 @@ impl Shard {
         let holds = self.state.holds.iter().map(|(_, hold)| hold);
         let holds = holds
             .filter(|hold| {
-                hold.changed_at > after
-                    && hold.state != HoldState::Reserving
-                    && hold.session.as_str() == session
+                hold.changed_at > after && hold.has_ended() && hold.session.as_str() == session
             })
             .map(|hold| (hold.changed_at, Outcome::Hold(hold.view(false))));
         let mut changed: Vec<(u64, Outcome<'_>)> = orders.chain(holds).collect();

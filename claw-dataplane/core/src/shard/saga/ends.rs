@@ -128,6 +128,7 @@ impl Shard {
             self.commit_failure(call, order, &failure);
         }
         self.client_secrets.remove(&order);
+        self.tell_hold_of(call, order);
         self.undo_order(call, order);
         self.drive(call, order);
         self.tell_order(call, order);

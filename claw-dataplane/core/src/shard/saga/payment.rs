@@ -44,7 +44,8 @@ impl Shard {
     ) {
         let now_ms = self.clock.advance(now_ms);
         let claim = Claim::default();
-        let mut call = Call { now_ms, journal, effects, claim, reply_to: None, seen: None };
+        let since = journal.sequence();
+        let mut call = Call { since, now_ms, journal, effects, claim, reply_to: None, seen: None };
         let (order, step) = (answer.order, answer.step);
         let Some(found) = self.state.orders.get(&order.0) else { return };
         if found.saga.todo() != Some(Action::Pay(step)) {
@@ -93,6 +94,7 @@ impl Shard {
             }
             _ => {
                 self.commit(call, &Event::OrderConfirming { order, discount, lines });
+                self.tell_hold_of(call, order);
                 self.settle_order(call, order);
             }
         }
@@ -117,6 +119,7 @@ impl Shard {
                 let lines = lines.lines();
                 self.commit(call, &Event::OrderConfirming { order, discount, lines });
                 self.client_secrets.remove(&order);
+                self.tell_hold_of(call, order);
                 self.settle_order(call, order);
             }
             OrderState::Capturing if todo == Some(Action::Place) => {
