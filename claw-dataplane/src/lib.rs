@@ -7,6 +7,7 @@
 pub mod buffer;
 pub mod cli;
 pub mod config;
+pub mod demo_store;
 pub mod doctor;
 pub mod gateway;
 pub mod ingest;

@@ -5,6 +5,7 @@
 //! themselves are in `tests/`; one whose name starts with `slow_` is skipped by
 //! `cargo xtask test --quick`.
 
+pub mod browser;
 pub mod document;
 pub mod frames;
 pub mod gateway;
@@ -14,6 +15,7 @@ pub mod program;
 pub mod store;
 pub mod wire;
 
+pub use browser::Browser;
 pub use frames::Frames;
 pub use gateway::Gateway;
 pub use node::Node;

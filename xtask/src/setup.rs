@@ -110,6 +110,16 @@ const NEEDS: &[Need] = &[
         dnf: &["nodejs", "npm"],
     },
     Need {
+        name: "Chromium",
+        why: "the demo shop is looked at in a real browser by the tests; without it those are \
+              skipped and say so",
+        purpose: Purpose::Test,
+        weight: Weight::Optional,
+        present: has_chromium,
+        apt: &["chromium"],
+        dnf: &["chromium"],
+    },
+    Need {
         name: "valgrind",
         why: "`bench --stages` counts instructions with it where the processor lends no counter; \
               without either that column is empty",
@@ -161,7 +171,9 @@ pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
     if purpose >= Purpose::Test
         && let Err(error) = ensure_node_packages(&workspace::root())
     {
-        talk(format_args!("going on without the TypeScript compiler: {error:#}"));
+        talk(format_args!(
+            "going on without the TypeScript compiler and the browser's driver: {error:#}"
+        ));
     }
     Ok(())
 }
@@ -191,6 +203,11 @@ fn has_python() -> bool {
 
 fn has_node() -> bool {
     machine::has_program("node") && machine::has_program("npm")
+}
+
+/// Whether there is a browser to look at pages with.
+pub(crate) fn has_chromium() -> bool {
+    ["chromium", "chromium-browser", "google-chrome"].into_iter().any(machine::has_program)
 }
 
 /// Debian keeps the programs off the path, one folder per version.

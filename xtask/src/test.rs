@@ -94,8 +94,13 @@ fn run_tests(mut task: Task) -> Result<Tally> {
         task = task.env("CLAW_WITHOUT_OPENSSL", "1");
     }
     if !setup::has_node_packages() {
-        talk(format_args!("stepped around: the TypeScript compiler, for want of Node's packages"));
+        let what = "the TypeScript compiler and the browser, for want of Node's packages";
+        talk(format_args!("stepped around: {what}"));
         task = task.env("CLAW_WITHOUT_NODE", "1");
+    }
+    if !setup::has_chromium() {
+        talk(format_args!("stepped around: the demo shop in a browser, for want of Chromium"));
+        task = task.env("CLAW_WITHOUT_CHROMIUM", "1");
     }
     task.counted()
 }

@@ -10,6 +10,7 @@
 
 pub mod audit;
 mod certificate;
+pub mod demo_store;
 pub mod doctor;
 pub mod export;
 pub mod forget;
@@ -50,6 +51,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Audit(audit::AuditArgs),
+    DemoStore(demo_store::DemoStoreArgs),
     Doctor(doctor::DoctorArgs),
     Export(export::ExportArgs),
     Forget(forget::ForgetArgs),
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
     env_logger::Builder::from_env(level).format_target(false).init();
     let outcome = match verb {
         Verb::Audit(args) => audit::run(&args),
+        Verb::DemoStore(args) => demo_store::run(args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Forget(args) => forget::run(&args),

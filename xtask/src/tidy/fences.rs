@@ -29,7 +29,7 @@ const SUBSYSTEMS: &[&str] = &[
 /// know its neighbours.
 const LAYERS: &[&[&str]] = &[
     &["cli"],
-    &["runtime", "simulate", "console", "doctor", "gateway"],
+    &["runtime", "simulate", "console", "doctor", "gateway", "demo_store"],
     &["node"],
     SUBSYSTEMS,
     &["ring"],
