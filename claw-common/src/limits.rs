@@ -64,6 +64,10 @@ pub const PAYMENT_TEXT_BYTES_MAX: usize = 255;
 pub const PAYMENT_ACTION_POLL_MS: u64 = 5_000;
 /// WebSockets of one session on one core.
 pub const SOCKETS_PER_SESSION_MAX: usize = 16;
+/// How long a hold waits in line for stock at most, milliseconds: an hour.
+pub const WAITING_MS_MAX: u64 = 3_600_000;
+/// One in so many of a shard's holds may wait in line for stock.
+pub const WAITING_SHARE: u32 = 4;
 /// Largest message that a WebSocket's client may send, bytes: it has nothing to say.
 pub const SOCKET_MESSAGE_BYTES_MAX: usize = 4096;
 /// With this much unsent a WebSocket's reader is behind, bytes.

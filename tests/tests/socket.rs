@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use claw_sdk::client::Client;
@@ -242,12 +241,61 @@ fn end_of_a_hold_is_told_live_as_it_is_to_one_who_comes_back() {
 }
 
 #[test]
+fn line_is_served_in_order_and_each_is_told_when_it_is_its_turn() {
+    let mut world = World::start(&[("store.shards", "2")], &["--cores", "2"]);
+    world.stock("clog", 1);
+    let basket = |session: &str, ttl_ms: u64| {
+        json!({"session": session, "ttl_ms": ttl_ms,
+        "items": [{"sku": "clog", "quantity": 1}]})
+    };
+    let join = |world: &World, session: &str| {
+        let (status, hold) =
+            world.ask("storefront", "POST", "/v1/waitlist", &basket(session, 1_000));
+        assert_eq!(status, 201, "{hold}");
+        hold
+    };
+    let first = join(&world, "first");
+    assert_eq!(first["state"], "active", "there is one: {first}");
+    let mut watches = ["ada", "eve"].map(|session| world.open(session, ""));
+    let waiting = ["ada", "eve"].map(|session| join(&world, session));
+    for hold in &waiting {
+        assert_eq!(hold["state"], "waiting");
+    }
+    let bare = basket("bob", 1_000);
+    assert_eq!(world.ask("storefront", "POST", "/v1/holds", &bare).0, 409, "sold out");
+    // The first lets it expire, so does ada; both times it goes to the next, who is told.
+    for (watch, hold) in watches.iter_mut().zip(&waiting) {
+        let told = watch.next();
+        assert_eq!((&told["hold_id"], &told["state"]), (&hold["hold_id"], &json!("active")));
+    }
+    // Who was away when it was his turn is told when he comes back; so it is after a restart.
+    let cursor = watches[1].cursor.clone();
+    let last = join(&world, "ada");
+    assert!(world.node.terminate().success());
+    world.node.start_again(&world.store);
+    let mut back = world.open("ada", &format!("&after={cursor}"));
+    loop {
+        let told = back.next();
+        if told["hold_id"] == last["hold_id"] && told["state"] == "active" {
+            break;
+        }
+    }
+    let target = format!("/v1/holds/{}", last["hold_id"].as_str().expect("an id"));
+    assert_eq!(world.ask("storefront", "DELETE", &target, &Value::Null).0, 200);
+    let several = json!({"session": "ada",
+        "items": [{"sku": "clog", "quantity": 1}, {"sku": "mule", "quantity": 1}]});
+    let (status, refused) = world.ask("storefront", "POST", "/v1/waitlist", &several);
+    assert_eq!(status, 409, "{refused}");
+    let (code, said) = world.store.claw(&["audit", "--full"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn client_that_only_sends_and_does_not_read_is_closed() {
     let world = World::start(&[], &[]);
     let mut watch = world.open("ada", "");
     let stream = watch.socket.get_mut();
     stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
-    narrow(stream);
     stream.set_nodelay(true).expect("a socket");
     // Masked pings of the largest size, one a packet: each read is answered once.
     let ping = [&[0x89, 0xfd, 0, 0, 0, 0][..], &[b'x'; 125]].concat();
@@ -256,16 +304,6 @@ fn client_that_only_sends_and_does_not_read_is_closed() {
     let gone = [std::io::ErrorKind::ConnectionReset, std::io::ErrorKind::BrokenPipe];
     assert!(gone.contains(&error.kind()), "closed by the node, not {error}");
     drop(world.open("ada", ""));
-}
-
-/// Lets a socket receive little, so that what it does not read waits at its peer.
-fn narrow(stream: &TcpStream) {
-    let bytes: libc::c_int = 4096;
-    let size = libc::socklen_t::try_from(size_of_val(&bytes)).expect("four");
-    let (fd, option) = (stream.as_raw_fd(), (&raw const bytes).cast());
-    // SAFETY: the option is an int that outlives the call, the descriptor is the stream's own.
-    let set = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, option, size) };
-    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
 }
 
 #[test]

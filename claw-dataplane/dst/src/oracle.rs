@@ -101,8 +101,12 @@ impl Oracle {
             priced: priced(view.lines),
             state: view.state,
         });
-        check(shadow.priced == priced(view.lines), HOLD_FIXES, || format!("{view:?}"))?;
         let (former, now) = (shadow.state, view.state);
+        if former == HoldState::Waiting {
+            // Granted at the price of that moment.
+            (shadow.priced, shadow.state) = (priced(view.lines), now);
+        }
+        check(shadow.priced == priced(view.lines), HOLD_FIXES, || format!("{view:?}"))?;
         let ended =
             |state| matches!(state, HoldState::Released | HoldState::Expired | HoldState::Sold);
         if ended(now) {

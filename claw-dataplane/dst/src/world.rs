@@ -109,7 +109,8 @@ impl World {
         self.settle(0)?;
         self.audit()?;
         self.site.scene.line('$', format_args!("wait"));
-        self.settle(self.site.scene.options.ttl_ms_max + STRAY_MS)?;
+        // Twice: who waits until the last moment has a hold's time from there.
+        self.settle(2 * self.site.scene.options.ttl_ms_max + STRAY_MS)?;
         self.audit()?;
         stuck::check_nothing_held(&self.shoppers.oracle)?;
         self.site.scene.line('$', format_args!("again"));

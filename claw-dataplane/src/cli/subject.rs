@@ -59,6 +59,7 @@ impl Belongings {
             }
             Event::HoldReserving { hold, session, .. }
             | Event::HoldGranted { hold, session, .. }
+            | Event::HoldWaiting { hold, session, .. }
                 if session == self.name =>
             {
                 self.holds.insert(hold);

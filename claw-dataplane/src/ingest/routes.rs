@@ -105,6 +105,7 @@ pub enum Route {
     CartItemPut,
     CartRead,
     HoldCreate,
+    WaitlistJoin,
     HoldRead,
     HoldRelease,
     HoldExtend,
@@ -202,6 +203,7 @@ pub const ROUTES: &[RouteSpec] = &[
     row(Route::CartItemPut, ("PUT", "/v1/carts/{cart}/items/{sku}"), &[V1, CARTS, Parameter, Fixed("items"), Parameter], Roles::CARTS, "Set a line of a cart; 0 removes it"),
     row(Route::CartRead, ("GET", "/v1/carts/{cart}"), &[V1, CARTS, Parameter], Roles::CARTS, "Read a cart"),
     row(Route::HoldCreate, ("POST", "/v1/holds"), &[V1, HOLDS], Roles::HOLDS, "Reserve stock, all lines or none"),
+    row(Route::WaitlistJoin, ("POST", "/v1/waitlist"), &[V1, Fixed("waitlist")], Roles::HOLDS, "Reserve stock now, or in line when some comes back"),
     row(Route::HoldRead, ("GET", "/v1/holds/{id}"), &[V1, HOLDS, Parameter], Roles::HOLDS, "Read a hold"),
     row(Route::HoldRelease, ("DELETE", "/v1/holds/{id}"), &[V1, HOLDS, Parameter], Roles::HOLDS, "Give a hold's stock back"),
     row(Route::HoldExtend, ("POST", "/v1/holds/{id}/extend"), &[V1, HOLDS, Parameter, Fixed("extend")], Roles::HOLDS, "Let a hold live longer"),
@@ -374,7 +376,7 @@ mod tests {
         assert!(may(Role::Storefront).contains(&Route::ProductRead));
         let signed = ROUTES.iter().filter(|spec| spec.signed()).count();
         assert_eq!(may(Role::Operator).len(), signed);
-        assert_eq!(may(Role::Shopper).len(), 13);
+        assert_eq!(may(Role::Shopper).len(), 14);
         let free = ROUTES.iter().filter(|r| r.roles.has(Role::Shopper));
         let free = free.filter(|r| r.roles.scopes().is_empty()).map(|r| r.route);
         assert_eq!(free.collect::<Vec<_>>(), [Route::ProductRead], "what needs no scope");

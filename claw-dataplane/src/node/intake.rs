@@ -408,6 +408,7 @@ pub(super) fn session_of<'a>(command: &Command<'a>) -> Option<&'a str> {
     match *command {
         Command::CreateCart { session }
         | Command::CreateHold { session, .. }
+        | Command::JoinLine { session, .. }
         | Command::Checkout { session, .. } => Some(session),
         Command::SetCartItem { session, .. }
         | Command::ReadCart { session, .. }

@@ -86,7 +86,9 @@ impl Purpose {
             EventKind::CommandRefused | EventKind::CommandUnchanged => true,
             EventKind::CartCreated => self == Self::CartCreated,
             EventKind::CartChanged => self == Self::CartChanged,
-            EventKind::HoldReserving | EventKind::HoldGranted => self == Self::HoldGranted,
+            EventKind::HoldReserving | EventKind::HoldGranted | EventKind::HoldWaiting => {
+                self == Self::HoldGranted
+            }
             EventKind::HoldExtended => self == Self::HoldExtended,
             EventKind::OrderCreated => self == Self::OrderStarted,
             EventKind::StoreEvent => self == Self::Own,

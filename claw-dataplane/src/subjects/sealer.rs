@@ -182,7 +182,9 @@ fn subject_of<'a>(command: &Command<'a>) -> Option<(BuiltIn, Subject<'a>)> {
     Some(match *command {
         Command::CreateCart { session } => (BuiltIn::CartCreated, Subject::Person(session)),
         Command::SetCartItem { cart, .. } => (BuiltIn::CartChanged, Subject::Thing(cart)),
-        Command::CreateHold { session, .. } => (BuiltIn::HoldGranted, Subject::Person(session)),
+        Command::CreateHold { session, .. } | Command::JoinLine { session, .. } => {
+            (BuiltIn::HoldGranted, Subject::Person(session))
+        }
         Command::ExtendHold { hold, .. } => (BuiltIn::HoldExtended, Subject::Thing(hold)),
         Command::Checkout { session, .. } => (BuiltIn::OrderStarted, Subject::Person(session)),
         _ => return None,

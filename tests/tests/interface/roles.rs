@@ -60,6 +60,7 @@ fn rows() -> Vec<Row> {
         ("PUT /v1/carts/{cart}/items/{sku}", json!({"quantity": 1}), carts),
         ("GET /v1/carts/{cart}", none.clone(), carts),
         ("POST /v1/holds", hold_body("s", &[("clog", 1)]), holds),
+        ("POST /v1/waitlist", hold_body("s", &[("clog", 1)]), holds),
         ("GET /v1/holds/{id}", none.clone(), holds),
         ("DELETE /v1/holds/{id}", none.clone(), holds),
         ("POST /v1/holds/{id}/extend", json!({"ttl_ms": 1000}), holds),

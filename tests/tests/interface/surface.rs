@@ -213,6 +213,7 @@ fn description_and_router_have_the_same_routes() {
         "POST /v1/sagas/{id}/park",
         "POST /v1/sagas/{id}/retry",
         "POST /v1/tickets",
+        "POST /v1/waitlist",
         "POST /v1/products/{sku}/price",
         "POST /v1/products/{sku}/stock",
         "PUT /v1/carts/{cart}/items/{sku}",

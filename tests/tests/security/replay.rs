@@ -45,6 +45,7 @@ fn table() -> Vec<(&'static str, (&'static str, Value))> {
         ("POST /v1/carts", ("storefront", json!({"session": "ada"}))),
         ("PUT /v1/carts/{cart}/items/{sku}", ("storefront", json!({"quantity": 2}))),
         ("POST /v1/holds", ("storefront", basket.clone())),
+        ("POST /v1/waitlist", ("storefront", basket.clone())),
         ("DELETE /v1/holds/{id}", ("storefront", none.clone())),
         ("POST /v1/holds/{id}/extend", ("storefront", json!({"ttl_ms": 90_000}))),
         ("POST /v1/checkouts", ("storefront", basket)),

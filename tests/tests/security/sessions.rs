@@ -48,6 +48,7 @@ fn table(things: &Things) -> Vec<(&'static str, Vec<Value>)> {
         ("PUT /v1/carts/{cart}/items/{sku}", vec![json!({"quantity": 3}), json!({"quantity": 0})]),
         ("GET /v1/carts/{cart}", none()),
         ("POST /v1/holds", vec![basket.clone()]),
+        ("POST /v1/waitlist", vec![basket.clone()]),
         ("GET /v1/holds/{id}", none()),
         ("DELETE /v1/holds/{id}", none()),
         ("POST /v1/holds/{id}/extend", vec![json!({"ttl_ms": 60_000})]),

@@ -90,7 +90,9 @@ impl Command<'_> {
             Command::PutProduct { name, attributes, .. } => name.len() + attributes.len(),
             Command::MoveStock { reason, .. } => reason.len(),
             Command::RecordEvent { name, members, .. } => name.len() + members.len(),
-            Command::CreateHold { lines, .. } => lines.encoded_bytes(),
+            Command::CreateHold { lines, .. } | Command::JoinLine { lines, .. } => {
+                lines.encoded_bytes()
+            }
             Command::Checkout { basket, ship_to, region, payment, .. } => {
                 let lines =
                     if let Basket::Items(lines) = basket { lines.encoded_bytes() } else { 0 };
@@ -154,6 +156,12 @@ impl Encode for Command<'_> {
                 writer.text(session);
                 lines.encode(writer);
                 writer.u64(ttl_ms);
+            }
+            Command::JoinLine { session, lines, ttl_ms, wait_ms } => {
+                writer.text(session);
+                lines.encode(writer);
+                writer.u64(ttl_ms);
+                writer.u64(wait_ms);
             }
             Command::ExtendHold { hold, session, ttl_ms } => {
                 writer.id(hold);
@@ -242,6 +250,7 @@ impl Command<'_> {
             Command::ListSagas { .. } => 24,
             Command::StepSaga { .. } => 25,
             Command::ReadSession { .. } => 26,
+            Command::JoinLine { .. } => 27,
         }
     }
 
@@ -364,6 +373,12 @@ impl<'a> Decode<'a> for Command<'a> {
             22 => Self::ReadState,
             23 => Self::ReadSaga { order: r.id()? },
             24 => Self::ListSagas { after: r.id()?, limit: r.u16()?, parked_only: flag(r)? },
+            27 => Self::JoinLine {
+                session: r.text()?,
+                lines: Lines::decode(r)?,
+                ttl_ms: r.u64()?,
+                wait_ms: r.u64()?,
+            },
             26 => Self::ReadSession { session: r.text()?, after: r.u64()? },
             25 => Self::StepSaga { order: r.id()?, step: SagaStep::decode(r)? },
             _ => return Err(r.invalid("command")),

@@ -170,6 +170,17 @@ pub enum Command<'a> {
         /// How long, milliseconds, already within the store's bounds.
         ttl_ms: u64,
     },
+    /// Reserve stock of one SKU, now or, in line, when some comes back (shard of the SKU).
+    JoinLine {
+        /// The shopper's session.
+        session: &'a str,
+        /// One line.
+        lines: Lines<'a>,
+        /// How long stock is reserved once there is some, milliseconds.
+        ttl_ms: u64,
+        /// How long it waits, milliseconds.
+        wait_ms: u64,
+    },
     /// Read a hold (home of the hold).
     ReadHold {
         /// Hold.

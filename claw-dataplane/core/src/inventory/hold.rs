@@ -4,6 +4,8 @@
 //!   reserving --granted--> active --released--> released
 //!       |                    |-----expired----> expired
 //!       +--refused--> released    (by its order) sold
+//!
+//!   waiting --granted--> active   (or released, or expired: nothing was reserved)
 //! ```
 //! Exactly one end. A hold pinned by an order lives until the order has an end: neither its time
 //! nor its shopper ends it. `pending` are the shards that must still give stock back.
@@ -32,8 +34,10 @@ pub struct Hold {
     pub claimed_at: u64,
     /// The latest record that changed it in this shard.
     pub changed_at: u64,
-    /// When it ends; while reserving, how long it will live.
+    /// When it ends; while reserving, how long it will live; while waiting, until when it waits.
     pub expires_at_ms: UnixMs,
+    /// Of one that has waited in line: how long it lives from its grant, milliseconds. Else 0.
+    pub waited_ttl_ms: u64,
     /// The order that was made from it.
     pub pinned_by: Option<Id>,
     /// A bit per shard that must still give stock back.
@@ -60,8 +64,19 @@ impl Hold {
         matches!(self.state, HoldState::Sold | HoldState::Released | HoldState::Expired)
     }
 
+    /// Whether a session is told of it as it is: it has come to one of its ends, or to the front
+    /// of the line.
+    pub fn is_news(&self) -> bool {
+        self.has_ended() || (self.state == HoldState::Active && self.waited_ttl_ms > 0)
+    }
+
     /// Whether its time decides about it.
     pub fn is_ticking(&self) -> bool {
+        self.is_extendable() || self.state == HoldState::Waiting
+    }
+
+    /// Whether it is its shopper's to keep for longer.
+    pub fn is_extendable(&self) -> bool {
         self.state == HoldState::Active && self.pinned_by.is_none()
     }
 
@@ -74,6 +89,7 @@ impl Hold {
             claimed_at: r.u64()?,
             changed_at: r.u64()?,
             expires_at_ms: r.u64()?,
+            waited_ttl_ms: r.u64()?,
             pinned_by: r.option(Reader::id)?,
             pending: r.u64()?,
             lines: StoredLines::read(r)?,
@@ -96,6 +112,7 @@ impl Encode for Hold {
         w.u64(self.claimed_at);
         w.u64(self.changed_at);
         w.u64(self.expires_at_ms);
+        w.u64(self.waited_ttl_ms);
         w.option(self.pinned_by, Writer::id);
         w.u64(self.pending);
         self.lines.lines().encode(w);

@@ -9,3 +9,4 @@ pub mod hold;
 pub mod member;
 pub mod product;
 pub mod stored_lines;
+pub mod waiting;

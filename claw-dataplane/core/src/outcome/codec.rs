@@ -297,7 +297,8 @@ impl<'a> Decode<'a> for HoldView<'a> {
 
 impl HoldState {
     /// The states that are ever shown, in the order of their codes.
-    pub const SHOWN: [Self; 4] = [Self::Active, Self::Released, Self::Expired, Self::Sold];
+    pub const SHOWN: [Self; 5] =
+        [Self::Active, Self::Released, Self::Expired, Self::Sold, Self::Waiting];
 }
 
 impl<'a> Decode<'a> for HoldState {
@@ -308,6 +309,7 @@ impl<'a> Decode<'a> for HoldState {
             2 => Self::Released,
             3 => Self::Expired,
             4 => Self::Sold,
+            5 => Self::Waiting,
             _ => return Err(reader.invalid("hold state")),
         })
     }

@@ -184,6 +184,8 @@ pub enum HoldState {
     Expired = 3,
     /// Bought.
     Sold = 4,
+    /// Stock is not reserved yet: it waits in line for it.
+    Waiting = 5,
 }
 
 /// A hold.
@@ -199,7 +201,7 @@ pub struct HoldView<'a> {
     pub lines: Lines<'a>,
     /// Currency of the prices.
     pub currency: Currency,
-    /// When it ends or ended.
+    /// When it ends or ended; of one that waits, when it stops waiting.
     pub expires_at_ms: UnixMs,
 }
 

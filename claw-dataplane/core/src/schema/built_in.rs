@@ -154,7 +154,7 @@ impl BuiltIn {
             Command::PutCoupon { .. } => Self::CouponPut,
             Command::CreateCart { .. } => Self::CartCreated,
             Command::SetCartItem { .. } => Self::CartChanged,
-            Command::CreateHold { .. } => Self::HoldGranted,
+            Command::CreateHold { .. } | Command::JoinLine { .. } => Self::HoldGranted,
             Command::ExtendHold { .. } => Self::HoldExtended,
             Command::Checkout { .. } => Self::OrderStarted,
             _ => return None,

@@ -23,7 +23,7 @@
 //! |---|---|---|
 //! | products, coupons, keys | | all: full is 503 |
 //! | carts | the one longest unchanged | |
-//! | holds | released, expired, sold; those over several shards with or after their order | live |
+//! | holds | released, expired, sold; over several shards with or after their order | live, waiting |
 //! | orders | shipped, cancelled, refunded, once no shard owes them anything | others |
 //! | reservations for other shards | settled, undone | held |
 //! | remembered answers | older than `DEDUPLICATION_WINDOW_MS` | younger: full is 503 |
@@ -140,7 +140,7 @@ impl Shard {
 
     /// When [`Shard::tick`] has something to do next.
     pub fn next_deadline(&self) -> Option<UnixMs> {
-        if self.resuming.is_some() {
+        if self.resuming.is_some() || self.state.waiting.has_offers() {
             return Some(self.clock.now_ms());
         }
         let holds = self.state.hold_timers.next_deadline();

@@ -11,8 +11,8 @@ use crate::journal::Journal;
 const ENDS_PER_TICK_MAX: u32 = 48;
 
 impl Shard {
-    /// Goes on with [`Shard::resume`], then ends what is due at `now_ms`: holds, then orders, then
-    /// waits. True when there may be more.
+    /// Goes on with [`Shard::resume`], then ends what is due at `now_ms`: holds, then offers to
+    /// those who wait for stock, then orders, then waits. True when there may be more.
     pub fn tick(
         &mut self,
         now_ms: UnixMs,
@@ -43,6 +43,9 @@ impl Shard {
             assert!(hold.is_ticking(), "only live holds have timers");
             assert!(hold.expires_at_ms <= now_ms, "never early");
             self.expire_hold(call, place);
+            return true;
+        }
+        if self.grant_next(call) {
             return true;
         }
         if let Some(place) = self.state.order_timers.pop_due(now_ms) {

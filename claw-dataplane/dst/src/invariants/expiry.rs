@@ -22,7 +22,8 @@ pub(super) struct Expiry {
 impl Expiry {
     pub(super) fn record(&mut self, fact: &Fact<'_>) -> Checked {
         match fact.event {
-            Event::HoldGranted { hold, expires_at_ms, .. } => {
+            Event::HoldGranted { hold, expires_at_ms, .. }
+            | Event::HoldWaiting { hold, until_ms: expires_at_ms, .. } => {
                 self.ends.insert(hold, expires_at_ms);
                 Ok(())
             }

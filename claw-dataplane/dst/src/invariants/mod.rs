@@ -11,6 +11,7 @@
 //! | a command has one answer in the log | [`once`] | each durable record |
 //! | a hold ends once, in one way | [`terminal`] | each durable record |
 //! | a hold expires exactly, never early | [`expiry`] | each durable record |
+//! | a line is served in order | [`line`] | each durable record |
 //! | an order follows its transition table | [`orders`] | each durable record |
 //! | money captured is orders placed, nothing else is held | [`payments`] | at rest |
 //! | an answer fits its question, a repeated one is the first again | [`answers`] | each answer |
@@ -37,6 +38,7 @@ pub(crate) mod stuck;
 
 mod durability;
 mod expiry;
+mod line;
 mod once;
 mod orders;
 mod replay;
@@ -85,6 +87,7 @@ pub(crate) struct Ledger {
     once: once::Once,
     terminal: terminal::Terminal,
     expiry: expiry::Expiry,
+    line: line::Line,
     orders: orders::Orders,
 }
 
@@ -99,6 +102,7 @@ impl Ledger {
             once: once::Once::default(),
             terminal: terminal::Terminal::default(),
             expiry: expiry::Expiry::default(),
+            line: line::Line::default(),
             orders: orders::Orders::default(),
         }
     }
@@ -151,6 +155,7 @@ impl Ledger {
         self.once.record(&fact)?;
         self.terminal.record(&fact)?;
         self.expiry.record(&fact)?;
+        self.line.record(&fact)?;
         self.orders.record(&fact)
     }
 

@@ -17,6 +17,7 @@ const NAME: &str = "a hold ends once";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     Reserving,
+    Waiting,
     Active,
     Ended(&'static str),
 }
@@ -34,16 +35,18 @@ impl Terminal {
         match fact.event {
             Event::HoldReserving { hold, .. } => self.step(hold, &[None], Life::Reserving),
             Event::HoldGranted { hold, .. } => {
-                self.step(hold, &[None, Some(Life::Reserving)], Life::Active)
+                let before = [None, Some(Life::Reserving), Some(Life::Waiting)];
+                self.step(hold, &before, Life::Active)
             }
+            Event::HoldWaiting { hold, .. } => self.step(hold, &[None], Life::Waiting),
             Event::HoldRefused { hold, .. } => {
                 self.step(hold, &[Some(Life::Reserving)], Life::Ended("refused"))
             }
             Event::HoldExtended { hold, .. } => {
                 self.step(hold, &[Some(Life::Active)], Life::Active)
             }
-            Event::HoldReleased { hold } => self.end(hold, "released"),
-            Event::HoldExpired { hold } => self.end(hold, "expired"),
+            Event::HoldReleased { hold } => self.end_own(hold, "released"),
+            Event::HoldExpired { hold } => self.end_own(hold, "expired"),
             Event::OrderCreated(created) => {
                 if let Some(hold) = created.hold {
                     self.pinned.insert(created.order, hold);
@@ -61,6 +64,11 @@ impl Terminal {
             Some(hold) => self.end(hold, way),
             None => Ok(()),
         }
+    }
+
+    /// One that waits may end too.
+    fn end_own(&mut self, hold: Id, way: &'static str) -> Checked {
+        self.step(hold, &[Some(Life::Active), Some(Life::Waiting)], Life::Ended(way))
     }
 
     fn end(&mut self, hold: Id, way: &'static str) -> Checked {

@@ -2,7 +2,7 @@
 
 use claw_common::id::{Id, ShardId};
 use claw_core::command::{Basket, Command};
-use claw_core::outcome::{Missing, Outcome, Refusal};
+use claw_core::outcome::{HoldState, Missing, Outcome, Refusal};
 
 use super::{Asked, Draw, lines_of, shard_of_lines};
 use crate::invariants::{answers::unfit, oversell, pricing};
@@ -88,6 +88,8 @@ impl Asked for Checkout {
                 oracle.see_order(view)?;
                 if let Bought::Hold(hold) = &self.basket
                     && let Some(hold) = oracle.holds.get(hold)
+                    // Of one that waited when it was last seen the price is not known.
+                    && hold.state != HoldState::Waiting
                 {
                     pricing::check_fixed(view, &hold.priced)?;
                 }

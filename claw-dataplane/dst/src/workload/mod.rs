@@ -10,6 +10,7 @@ mod event;
 mod extend;
 mod hold;
 mod key;
+mod line;
 mod order;
 mod price;
 mod product;
@@ -67,6 +68,7 @@ type Drawer = fn(&mut Draw<'_>) -> Option<Box<dyn Asked>>;
 /// Commands and how often they are drawn.
 const TABLE: &[(u16, Drawer)] = &[
     (220, hold::draw),
+    (70, line::draw),
     (110, release::draw),
     (60, extend::draw),
     (200, checkout::draw),

@@ -208,7 +208,7 @@ export type Hold = {
   expires_at: string;
   hold_id: string;
   items: Array<Line>;
-  state: "active" | "released" | "expired" | "sold";
+  state: "active" | "released" | "expired" | "sold" | "waiting";
 };
 
 export type HoldCreateBody = {
@@ -228,7 +228,7 @@ export type HoldExtendBody = {
 export type HoldNotActiveProblem = {
   /** What happened, and what to do. */
   detail: string;
-  state: "active" | "released" | "expired" | "sold";
+  state: "active" | "released" | "expired" | "sold" | "waiting";
   status: 409;
   title: "The hold is not active";
   type: "urn:openclaw:problem:hold-not-active";
@@ -717,6 +717,15 @@ export type VersionUnknownProblem = {
   type: "urn:openclaw:problem:version-unknown";
 };
 
+export type WaitlistJoinBody = {
+  items: Array<{
+    quantity: number;
+    sku: string;
+  }>;
+  session: string;
+  ttl_ms?: number;
+};
+
 /** Every problem by the last part of its `type`. */
 export interface Problems {
   "bad-signature": BadSignatureProblem;
@@ -1006,6 +1015,12 @@ export abstract class Operations {
   async ticketCreate(body: TicketCreateBody, options: Options = {}): Promise<Answer<201, TicketCreated>> {
     const call: Call = { method: "POST", path: `/v1/tickets`, signed: true, options, body };
     return (await this.send(call)) as Answer<201, TicketCreated>;
+  }
+
+  /** Reserve stock now, or in line when some comes back. */
+  async waitlistJoin(body: WaitlistJoinBody, options: Options = {}): Promise<Answer<201, Hold>> {
+    const call: Call = { method: "POST", path: `/v1/waitlist`, signed: true, options, body };
+    return (await this.send(call)) as Answer<201, Hold>;
   }
 
 }

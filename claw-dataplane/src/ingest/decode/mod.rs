@@ -142,6 +142,7 @@ pub fn decode<R>(
         Route::CartCreate => shopping::create_cart(input, then),
         Route::CartItemPut => shopping::put_cart_item(input, then),
         Route::HoldCreate => shopping::create_hold(input, lines, then),
+        Route::WaitlistJoin => shopping::join_line(input, lines, then),
         Route::HoldExtend => shopping::extend_hold(input, then),
         Route::CheckoutCreate => shopping::check_out(input, lines, then),
         Route::EventRecord => events::record_event(input, &identity, then),

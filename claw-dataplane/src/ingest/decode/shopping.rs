@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use claw_common::id::{Id, Session, Sku, parse_sku};
-use claw_common::limits::PAYMENT_TEXT_BYTES_MAX;
+use claw_common::limits::{PAYMENT_TEXT_BYTES_MAX, WAITING_MS_MAX};
 use claw_core::command::{Basket, Command};
 use claw_core::lines::LinesBuffer;
 use claw_core::schema::{BuiltIn, FieldValue, canonical_json, closest};
@@ -86,6 +86,36 @@ pub(super) fn create_hold<R>(
     lines: &mut LinesBuffer,
     then: impl FnOnce(Decoded<'_>) -> R,
 ) -> Result<R, Problem> {
+    let (session, ttl_ms, extra) = read_hold(input, lines)?;
+    let lines = lines.lines();
+    let first = lines.iter().next().ok_or_else(empty_basket)?;
+    let target = Target::Shard(shard_of(first.sku, input.settings));
+    let command = Command::CreateHold { session: &session, lines, ttl_ms };
+    Ok(then(Decoded { target, command, extra: &extra }))
+}
+
+pub(super) fn join_line<R>(
+    input: &Input<'_>,
+    lines: &mut LinesBuffer,
+    then: impl FnOnce(Decoded<'_>) -> R,
+) -> Result<R, Problem> {
+    let (session, ttl_ms, extra) = read_hold(input, lines)?;
+    let lines = lines.lines();
+    let first = lines.iter().next().ok_or_else(empty_basket)?;
+    if lines.count() > 1 {
+        let detail = "a line is for one SKU: ask for each of them";
+        return Err(Problem::new(ProblemKind::LinesAboveMax, detail));
+    }
+    let target = Target::Shard(shard_of(first.sku, input.settings));
+    let command = Command::JoinLine { session: &session, lines, ttl_ms, wait_ms: WAITING_MS_MAX };
+    Ok(then(Decoded { target, command, extra: &extra }))
+}
+
+/// Whose hold it shall be, how long it lives, and the store's own members.
+fn read_hold<'a>(
+    input: &Input<'a>,
+    lines: &mut LinesBuffer,
+) -> Result<(Cow<'a, str>, u64, Vec<u8>), Problem> {
     check_content_type(input.request)?;
     let mut parse = || -> Result<_, Fault> {
         let (mut session, mut items, mut ttl_ms) = (None, None, None);
@@ -106,11 +136,7 @@ pub(super) fn create_hold<R>(
     let (session, ttl_ms, extra) =
         parse().map_err(|fault| problem_of(fault, input.request.body))?;
     own_session(input, &session)?;
-    let lines = lines.lines();
-    let first = lines.iter().next().ok_or_else(empty_basket)?;
-    let target = Target::Shard(shard_of(first.sku, input.settings));
-    let command = Command::CreateHold { session: &session, lines, ttl_ms };
-    Ok(then(Decoded { target, command, extra: &extra }))
+    Ok((session, ttl_ms, extra))
 }
 
 pub(super) fn extend_hold<R>(

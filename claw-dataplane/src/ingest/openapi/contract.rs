@@ -274,6 +274,24 @@ pub const fn contract_of(route: Route) -> Contract {
             ],
             ..Contract::READ
         },
+        Route::WaitlistJoin => Contract {
+            body: Some(Body::BuiltIn(BuiltIn::HoldGranted)),
+            answers: const {
+                &[answer(201, View::Hold, "Reserved, or `waiting` in line until `expires_at`.")]
+            },
+            problems: &[
+                ProblemKind::UnknownSku,
+                ProblemKind::LinesAboveMax,
+                ProblemKind::Empty,
+                ProblemKind::CapacityFull,
+            ],
+            description: "Items of one SKU. Where there is not enough, the hold waits in line, an \
+                          hour at most: what comes back goes to the first in line whom it \
+                          suffices for, and a notice tells its session that the hold is `active`, \
+                          from then on for `ttl_ms` and at the price of that moment. Release the \
+                          hold to leave the line.",
+            ..Contract::READ
+        },
         Route::HoldRead => Contract { answers: HOLD, problems: NOT_FOUND, ..Contract::READ },
         Route::HoldRelease => Contract {
             answers: const { &[answer(200, View::Hold, "Released, or it had ended before.")] },

@@ -131,6 +131,8 @@ fn tag_of(spec: &RouteSpec) -> &'static str {
     let mut parts = spec.template.split('/').skip_while(|part| ["", "v1"].contains(part));
     match spec.route {
         Route::Health | Route::Ready | Route::Metrics | Route::OpenApi | Route::Docs => "node",
+        // A place in line is a hold.
+        Route::WaitlistJoin => "holds",
         _ => parts.next().unwrap_or("node"),
     }
 }

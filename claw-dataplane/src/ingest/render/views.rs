@@ -289,6 +289,7 @@ pub const fn hold_state_name(state: HoldState) -> &'static str {
         HoldState::Released => "released",
         HoldState::Expired => "expired",
         HoldState::Sold => "sold",
+        HoldState::Waiting => "waiting",
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whether lines can be reserved here, and at what price: unknown SKU, then mixed currencies, then
-//! the first SKU in order that falls short.
+//! the first SKU in order that falls short. What has come back of a SKU that some wait for is
+//! theirs.
 
 use claw_common::money::Currency;
 
@@ -29,7 +30,10 @@ pub(crate) fn priced_locally<'a>(
         let product = product.ok_or(Refusal::UnknownSku { sku: line.sku })?;
         mixed |= common.is_some_and(|common| common != product.price.currency);
         common = common.or(Some(product.price.currency));
-        let (requested, available) = (u64::from(line.quantity), product.stock.available());
+        let (requested, mut available) = (u64::from(line.quantity), product.stock.available());
+        if state.waiting.is_offering(line.sku) {
+            available = 0;
+        }
         if requested > available && short.is_none() {
             short = Some(Refusal::SoldOut { sku: line.sku, requested, available });
         }

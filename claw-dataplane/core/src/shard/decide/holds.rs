@@ -72,7 +72,7 @@ impl Shard {
             return self.refuse(call, Refusal::NotFound(Missing::Hold));
         };
         let found = &self.state.holds[place];
-        if !found.is_ticking() {
+        if !found.is_extendable() {
             let state = found.state;
             return self.refuse(call, Refusal::HoldNotActive { state });
         }
@@ -91,7 +91,7 @@ impl Shard {
             HoldState::Released | HoldState::Expired => {
                 self.commit_answered(call, &Event::CommandUnchanged, show);
             }
-            HoldState::Active if found.pinned_by.is_none() => {
+            HoldState::Active | HoldState::Waiting if found.pinned_by.is_none() => {
                 let session = found.session;
                 self.commit_answered(call, &Event::HoldReleased { hold }, show);
                 let (session, state) = (session.as_str(), HoldState::Released);

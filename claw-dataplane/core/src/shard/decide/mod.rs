@@ -6,6 +6,7 @@ mod checkout;
 mod coupons;
 mod events;
 mod holds;
+mod line;
 mod orders;
 mod products;
 mod reads;
@@ -41,7 +42,9 @@ pub(crate) fn bytes_max(request: &Request<'_>) -> usize {
     let asked = command.encoded_bytes_max() + request.extra.len() + request.evidence.len();
     let lines = match command {
         // The event and the answer have the lines of the command.
-        Command::CreateHold { lines, .. } => 2 * lines.encoded_bytes(),
+        Command::CreateHold { lines, .. } | Command::JoinLine { lines, .. } => {
+            2 * lines.encoded_bytes()
+        }
         // So have the beginning, the confirmation and the answer of an order.
         Command::Checkout { .. } => FIXED_BYTES + 5 * LINES_BYTES_MAX,
         Command::ReleaseHold { .. }
@@ -106,6 +109,7 @@ impl Shard {
                 let wish = holds::Wish { session, lines, ttl_ms, entropy };
                 self.create_hold(call, &wish);
             }
+            Command::JoinLine { .. } => self.join_line(call, request),
             Command::ReleaseHold { hold, session } => self.release_hold(call, hold, session),
             Command::ExtendHold { hold, session, ttl_ms } => {
                 self.extend_hold(call, hold, session, ttl_ms);

@@ -21,7 +21,7 @@ impl Shard {
         let holds = self.state.holds.iter().map(|(_, hold)| hold);
         let holds = holds
             .filter(|hold| {
-                hold.changed_at > after && hold.has_ended() && hold.session.as_str() == session
+                hold.changed_at > after && hold.is_news() && hold.session.as_str() == session
             })
             .map(|hold| (hold.changed_at, Outcome::Hold(hold.view(false))));
         let mut changed: Vec<(u64, Outcome<'_>)> = orders.chain(holds).collect();

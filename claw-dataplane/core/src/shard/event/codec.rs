@@ -56,6 +56,14 @@ impl Encode for Event<'_> {
                 w.u64(number);
                 lines.encode(w);
             }
+            Event::HoldWaiting { hold, session, currency, ttl_ms, until_ms, lines } => {
+                w.id(hold);
+                w.text(session);
+                w.currency(currency);
+                w.u64(ttl_ms);
+                w.u64(until_ms);
+                lines.encode(w);
+            }
             Event::HoldExtended { hold, expires_at_ms: number }
             | Event::HoldRefused { hold, asked: number } => {
                 w.id(hold);
@@ -206,6 +214,14 @@ impl<'a> Event<'a> {
                 session: r.text()?,
                 currency: r.currency()?,
                 expires_at_ms: r.u64()?,
+                lines: Lines::decode(r)?,
+            },
+            EventKind::HoldWaiting => Self::HoldWaiting {
+                hold: r.id()?,
+                session: r.text()?,
+                currency: r.currency()?,
+                ttl_ms: r.u64()?,
+                until_ms: r.u64()?,
                 lines: Lines::decode(r)?,
             },
             EventKind::HoldExtended => {

@@ -96,6 +96,7 @@ impl Event<'_> {
             }
             Event::HoldReserving { .. }
             | Event::HoldGranted { .. }
+            | Event::HoldWaiting { .. }
             | Event::HoldExtended { .. }
             | Event::HoldReleased { .. }
             | Event::HoldExpired { .. }
@@ -168,6 +169,14 @@ impl Event<'_> {
                 visit("session", V::Text(session));
                 visit("currency", V::Currency(currency));
                 visit("expires_at", V::Time(expires_at_ms));
+                visit("items", V::Lines(lines));
+            }
+            Event::HoldWaiting { hold, session, currency, ttl_ms, until_ms, lines } => {
+                visit("hold_id", V::Id(hold));
+                visit("session", V::Text(session));
+                visit("currency", V::Currency(currency));
+                visit("ttl_ms", V::Unsigned(ttl_ms));
+                visit("waits_until", V::Time(until_ms));
                 visit("items", V::Lines(lines));
             }
             Event::HoldExtended { hold, expires_at_ms } => {

@@ -59,6 +59,8 @@ kinds! {
     HoldExpired = 14 "hold-expired",
     /// A hold over several shards fell short.
     HoldRefused = 15 "hold-refused",
+    /// A hold waits in line for stock to come back.
+    HoldWaiting = 16 "hold-waiting",
     /// Lines were reserved for another shard's hold or order.
     MemberHeld = 20 "member-held",
     /// A use of a coupon was reserved for another shard's order.

@@ -104,6 +104,21 @@ pub enum Event<'a> {
         /// All lines with their prices.
         lines: Lines<'a>,
     },
+    /// See [`EventKind::HoldWaiting`].
+    HoldWaiting {
+        /// Hold.
+        hold: Id,
+        /// Whose.
+        session: &'a str,
+        /// Currency of the line.
+        currency: Currency,
+        /// How long from the grant, milliseconds.
+        ttl_ms: u64,
+        /// When it stops waiting.
+        until_ms: UnixMs,
+        /// The line, at the price of the moment.
+        lines: Lines<'a>,
+    },
     /// See [`EventKind::HoldExtended`].
     HoldExtended {
         /// Hold.
@@ -372,6 +387,7 @@ impl Event<'_> {
             Event::CartChanged { .. } => EventKind::CartChanged,
             Event::HoldReserving { .. } => EventKind::HoldReserving,
             Event::HoldGranted { .. } => EventKind::HoldGranted,
+            Event::HoldWaiting { .. } => EventKind::HoldWaiting,
             Event::HoldExtended { .. } => EventKind::HoldExtended,
             Event::HoldReleased { .. } => EventKind::HoldReleased,
             Event::HoldExpired { .. } => EventKind::HoldExpired,

@@ -6,6 +6,7 @@ use super::{Facts, State, hold_units, session_of};
 use crate::inventory::counter::Counter;
 use crate::inventory::hold::Hold;
 use crate::inventory::stored_lines::StoredLines;
+use crate::inventory::waiting::Waiter;
 use crate::outcome::HoldState;
 use crate::shard::error::ApplyError;
 use crate::shard::event::Event;
@@ -27,6 +28,7 @@ impl State {
                     claimed_at: facts.sequence,
                     changed_at: facts.sequence,
                     expires_at_ms: ttl_ms,
+                    waited_ttl_ms: 0,
                     pinned_by: None,
                     pending: 0,
                     lines,
@@ -34,6 +36,7 @@ impl State {
                 Ok(())
             }
             Event::HoldGranted { .. } => self.grant_hold(facts),
+            Event::HoldWaiting { .. } => self.join_line(facts),
             Event::HoldExtended { hold, expires_at_ms } => {
                 let place = self.hold_in(hold, HoldState::Active)?;
                 self.holds[place].expires_at_ms = expires_at_ms;
@@ -67,10 +70,18 @@ impl State {
             return Err(ApplyError::contradiction("not a grant"));
         };
         let place = if let Some(place) = self.holds.find(&hold.0) {
-            if self.holds[place].state != HoldState::Reserving {
-                return Err(ApplyError::contradiction("the hold is granted already"));
+            match self.holds[place].state {
+                HoldState::Reserving => {
+                    self.commands.remove(&hold);
+                }
+                HoldState::Waiting => {
+                    self.change_stock(lines, hold_units)?;
+                    self.leave_line(place);
+                    // From here on its stock is its own.
+                    self.holds[place].claimed_at = facts.sequence;
+                }
+                _ => return Err(ApplyError::contradiction("the hold is granted already")),
             }
-            self.commands.remove(&hold);
             place
         } else {
             self.change_stock(lines, hold_units)?;
@@ -82,6 +93,7 @@ impl State {
                 claimed_at: facts.sequence,
                 changed_at: facts.sequence,
                 expires_at_ms,
+                waited_ttl_ms: 0,
                 pinned_by: None,
                 pending: 0,
                 lines: StoredLines::new(lines),
@@ -98,22 +110,70 @@ impl State {
         Ok(())
     }
 
+    fn join_line(&mut self, facts: &Facts<'_>) -> Result<(), ApplyError> {
+        let Event::HoldWaiting { hold, session, currency, ttl_ms, until_ms, lines } = *facts.event
+        else {
+            return Err(ApplyError::contradiction("not a place in line"));
+        };
+        let place = self.insert_hold(Hold {
+            id: hold,
+            session: session_of(session)?,
+            state: HoldState::Waiting,
+            currency,
+            claimed_at: facts.sequence,
+            changed_at: facts.sequence,
+            expires_at_ms: until_ms,
+            waited_ttl_ms: ttl_ms,
+            pinned_by: None,
+            pending: 0,
+            lines: StoredLines::new(lines),
+        })?;
+        self.enter_line(place);
+        self.hold_timers.set(place, until_ms, hold);
+        Ok(())
+    }
+
+    /// Puts a waiting hold into its line.
+    pub(super) fn enter_line(&mut self, place: u32) {
+        let hold = &self.holds[place];
+        for line in hold.lines.lines().iter() {
+            let waiter = Waiter { place, units: line.quantity.into() };
+            self.waiting.join(line.sku, hold.claimed_at, waiter);
+        }
+    }
+
+    fn leave_line(&mut self, place: u32) {
+        let hold = &self.holds[place];
+        for line in hold.lines.lines().iter() {
+            self.waiting.leave(line.sku, hold.claimed_at);
+        }
+    }
+
     fn end_hold(&mut self, hold: Id, state: HoldState, sequence: u64) -> Result<(), ApplyError> {
-        let place = self.hold_in(hold, HoldState::Active)?;
+        let waits = self.holds.get(&hold.0).is_some_and(|hold| hold.state == HoldState::Waiting);
+        let place = if waits {
+            let place = self.hold_in(hold, HoldState::Waiting)?;
+            self.leave_line(place);
+            place
+        } else {
+            let place = self.hold_in(hold, HoldState::Active)?;
+            self.release_hold_lines(place)?;
+            place
+        };
         self.hold_timers.cancel(place);
-        self.release_hold_lines(place)?;
         let ended = &mut self.holds[place];
         ended.state = state;
         ended.changed_at = sequence;
-        ended.pending = self.placement.others(ended.lines.lines());
+        ended.pending = if waits { 0 } else { self.placement.others(ended.lines.lines()) };
         self.queue_hold(place);
         Ok(())
     }
 
     fn release_hold_lines(&mut self, place: u32) -> Result<(), ApplyError> {
-        let Self { holds, products, placement, .. } = self;
-        let lines = placement.local(holds[place].lines.lines());
-        super::change_stock(products, lines, Counter::release)
+        let Self { holds, products, placement, waiting, .. } = self;
+        let lines = holds[place].lines.lines();
+        placement.local(lines).for_each(|line| waiting.returned(line.sku));
+        super::change_stock(products, placement.local(lines), Counter::release)
     }
 
     fn insert_hold(&mut self, hold: Hold) -> Result<u32, ApplyError> {

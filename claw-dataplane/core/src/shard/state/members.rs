@@ -85,11 +85,14 @@ impl State {
         place: u32,
         change: fn(&mut Counter, u64) -> bool,
     ) -> Result<(), ApplyError> {
-        let Self { members, products, placement, .. } = self;
+        let Self { members, products, placement, waiting, .. } = self;
         match &members[place].reserved {
             Reserved::Nothing => Ok(()),
             Reserved::Lines(lines) => {
-                super::change_stock(products, placement.local(lines.lines()), change)
+                let lines = lines.lines();
+                // More than once too often does no harm: it is looked at again.
+                placement.local(lines).for_each(|line| waiting.returned(line.sku));
+                super::change_stock(products, placement.local(lines), change)
             }
             Reserved::Coupon { code, .. } => {
                 let code = *code;

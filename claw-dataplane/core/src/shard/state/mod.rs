@@ -27,6 +27,7 @@ use crate::inventory::hold::Hold;
 use crate::inventory::member::Member;
 use crate::inventory::product::{Description, PricePoint, Products};
 use crate::inventory::stored_lines::Placement;
+use crate::inventory::waiting::WaitingLines;
 use crate::lines::{Lines, LinesBuffer};
 use crate::stdx::{KeyedSlab, TimerWheel};
 
@@ -68,6 +69,8 @@ pub(crate) struct State {
     // Rebuilt from the above:
     /// Orders whose sagas wait for somebody to retry them.
     pub(crate) parked: BTreeSet<Id>,
+    /// Who waits for stock.
+    pub(crate) waiting: WaitingLines,
     pub(crate) hold_timers: TimerWheel,
     pub(crate) order_timers: TimerWheel,
     buffer: LinesBuffer,
@@ -107,6 +110,7 @@ impl State {
             now_ms: 0,
             sequence: 0,
             parked: BTreeSet::new(),
+            waiting: WaitingLines::default(),
             hold_timers: TimerWheel::with_capacity(capacities.holds),
             order_timers: TimerWheel::with_capacity(capacities.orders),
             buffer: LinesBuffer::default(),
@@ -128,7 +132,10 @@ impl State {
                 let description = Description { sku, name, price, attributes, attributes_version };
                 self.products.put(description, facts.now_ms)
             }
-            Event::StockMoved { sku, delta, .. } => self.products.move_stock(sku, delta),
+            Event::StockMoved { sku, delta, .. } => {
+                self.waiting.returned(sku);
+                self.products.move_stock(sku, delta)
+            }
             Event::PriceChanged { sku, price } => {
                 self.products.change_price(sku, PricePoint { since_ms: facts.now_ms, price })
             }
@@ -139,6 +146,7 @@ impl State {
             }
             Event::HoldReserving { .. }
             | Event::HoldGranted { .. }
+            | Event::HoldWaiting { .. }
             | Event::HoldExtended { .. }
             | Event::HoldReleased { .. }
             | Event::HoldExpired { .. }

@@ -252,9 +252,11 @@ impl State {
         order: u32,
         change: fn(&mut Counter, u64) -> bool,
     ) -> Result<(), ApplyError> {
-        let Self { orders, products, placement, .. } = self;
-        let lines = placement.local(orders[order].lines.lines());
-        super::change_stock(products, lines, change)
+        let Self { orders, products, placement, waiting, .. } = self;
+        let lines = orders[order].lines.lines();
+        // More than once too often does no harm: it is looked at again.
+        placement.local(lines).for_each(|line| waiting.returned(line.sku));
+        super::change_stock(products, placement.local(lines), change)
     }
 
     /// Changes the uses of an order's coupon, where it has one and it is ours.

@@ -12,15 +12,16 @@ use crate::command::{CommandKey, flag};
 use crate::coupon::Coupon;
 use crate::inventory::hold::Hold;
 use crate::inventory::member::Member;
+use crate::outcome::HoldState;
 use crate::shard::error::{ApplyError, RestoreError};
 use crate::stdx::{Keyed, KeyedSlab};
 
 /// Larger than any one value: a product with attributes of a whole request body.
 const VALUE_BYTES_MAX: usize = 128 * 1024;
 /// 2: how many subjects were forgotten, and which records made holds and orders. 3: the version of
-/// a product's attributes. 4: an order's saga and payment. A snapshot of another version is rebuilt
-/// from the log, since it cannot say that.
-const VERSION: u16 = 4;
+/// a product's attributes. 4: an order's saga and payment. 5: how long a hold that waits will live.
+/// A snapshot of another version is rebuilt from the log, since it cannot say that.
+const VERSION: u16 = 5;
 
 /// Hands encoded values on, one at a time.
 struct Sink<'a> {
@@ -156,6 +157,11 @@ impl State {
         for (place, hold) in self.holds.iter().filter(|(_, hold)| hold.is_ticking()) {
             self.hold_timers.set(place, hold.expires_at_ms, hold.id);
         }
+        let waiting = self.holds.iter().filter(|(_, hold)| hold.state == HoldState::Waiting);
+        for place in waiting.map(|(place, _)| place).collect::<Vec<_>>() {
+            self.enter_line(place);
+        }
+        self.waiting.offer_all();
         let orders: Vec<u32> = self.orders.iter().map(|(place, _)| place).collect();
         for place in orders {
             self.set_order_timer(place);

@@ -133,6 +133,7 @@ fn samples(lines: crate::lines::Lines<'_>) -> Vec<Event<'_>> {
         Event::HoldReleased { hold: id },
         Event::HoldExpired { hold: id },
         Event::HoldRefused { hold: id, asked: 3 },
+        Event::HoldWaiting { hold: id, session: "s", currency, ttl_ms: 5, until_ms: 6, lines },
         Event::MemberHeld { key, home, lines },
         Event::MemberCouponHeld { key, home, code: "TEN", discount: 4 },
         Event::MemberSettled { key },

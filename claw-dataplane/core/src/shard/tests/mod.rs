@@ -7,4 +7,5 @@ mod random;
 mod refusals;
 mod several;
 mod vault;
+mod waiting;
 mod world;

@@ -38,6 +38,7 @@ enum Asked {
     Cart,
     CartItem(Id, &'static str, u32),
     Hold(Items, u64),
+    Wait(&'static str, u32, u64),
     Release(Id),
     Extend(Id, u64),
     BuyItems(Items, Option<&'static str>),
@@ -129,7 +130,9 @@ impl Run {
                 Self::pick(&self.carts, which).map(|id| Asked::CartItem(id, first, items[0].1 - 1))
             }
             4 => Self::pick(&self.carts, which).map(Asked::BuyCart),
-            5..=7 => Some(Asked::Hold(items, n)),
+            5..=6 => Some(Asked::Hold(items, n)),
+            7 if which % 2 == 0 => Some(Asked::Hold(items, n)),
+            7 => Some(Asked::Wait(first, items[0].1, n)),
             8 => Self::pick(&self.holds, which).map(Asked::Release),
             9 => Self::pick(&self.holds, which).map(|id| Asked::Extend(id, n)),
             10 => Some(Asked::BuyItems(items, coupon)),
@@ -149,7 +152,9 @@ impl Run {
 
     fn home(&self, asked: &Asked, which: u8) -> ShardId {
         match asked {
-            Asked::Stock(sku, _) | Asked::Price(sku, _) => self.world.owner(sku),
+            Asked::Stock(sku, _) | Asked::Price(sku, _) | Asked::Wait(sku, ..) => {
+                self.world.owner(sku)
+            }
             Asked::Cart => ShardId(u16::from(which) % self.world.count()),
             Asked::Hold(items, _) | Asked::BuyItems(items, _) => {
                 let first = items.iter().map(|item| item.0).min().unwrap();
@@ -168,6 +173,9 @@ impl Run {
         let mut buffer = lines(&[]);
         if let Asked::Hold(items, _) | Asked::BuyItems(items, _) = asked {
             buffer = lines(items);
+        }
+        if let Asked::Wait(sku, units, _) = asked {
+            buffer = lines(&[(sku, *units)]);
         }
         let lines = buffer.lines();
         let checkout = |basket, coupon| Command::Checkout {
@@ -191,6 +199,9 @@ impl Run {
                 Command::SetCartItem { cart, session, sku, quantity, price: Some(eur(100)) }
             }
             Asked::Hold(_, ttl_ms) => Command::CreateHold { session: "s", lines, ttl_ms },
+            Asked::Wait(_, _, n) => {
+                Command::JoinLine { session: "s", lines, ttl_ms: n, wait_ms: n / 2 + 1 }
+            }
             Asked::Release(hold) => Command::ReleaseHold { hold, session },
             Asked::Extend(hold, ttl_ms) => Command::ExtendHold { hold, session, ttl_ms },
             Asked::BuyItems(_, coupon) => checkout(Basket::Items(lines), coupon),

@@ -20,10 +20,22 @@ impl Books {
         match self.holds.get_mut(&hold) {
             None => self.begin_hold(hold, lines, HoldEnd::Active),
             Some(book) if book.end == HoldEnd::Reserving => book.end = HoldEnd::Active,
+            Some(book) if book.end == HoldEnd::Waiting => {
+                book.end = HoldEnd::Active;
+                self.move_lines(&owned(lines), Move::Hold);
+            }
             Some(book) => {
                 let end = book.end;
                 self.find(format_args!("grants hold {hold}, which is {end:?}"));
             }
+        }
+    }
+
+    pub(super) fn join_line(&mut self, hold: Id, lines: Lines<'_>) {
+        // Nothing is reserved yet.
+        let book = HoldBook { home: self.place.0, end: HoldEnd::Waiting, lines: owned(lines) };
+        if self.holds.insert(hold, book).is_some() {
+            self.find(format_args!("begins hold {hold} a second time"));
         }
     }
 
@@ -52,7 +64,9 @@ impl Books {
     }
 
     pub(super) fn end_hold(&mut self, hold: Id, end: HoldEnd) {
-        if let Some(lines) = self.step_hold(hold, HoldEnd::Active, end) {
+        if self.holds.get(&hold).is_some_and(|book| book.end == HoldEnd::Waiting) {
+            self.step_hold(hold, HoldEnd::Waiting, end);
+        } else if let Some(lines) = self.step_hold(hold, HoldEnd::Active, end) {
             self.move_lines(&lines, Move::Release);
         }
     }

@@ -73,6 +73,7 @@ impl Move {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum HoldEnd {
     Reserving,
+    Waiting,
     Active,
     Released,
     Expired,
@@ -180,6 +181,7 @@ impl Books {
                 self.begin_hold(hold, lines, HoldEnd::Reserving);
             }
             Event::HoldGranted { hold, lines, .. } => self.grant_hold(hold, lines),
+            Event::HoldWaiting { hold, lines, .. } => self.join_line(hold, lines),
             Event::HoldReleased { hold } => self.end_hold(hold, HoldEnd::Released),
             Event::HoldExpired { hold } => self.end_hold(hold, HoldEnd::Expired),
             Event::HoldRefused { hold, .. } => self.refuse_hold(hold),
