@@ -23,7 +23,7 @@
 //! |---|---|---|
 //! | products, coupons, keys | | all: full is 503 |
 //! | carts | the one longest unchanged | |
-//! | holds | released, expired, sold; over several shards with or after their order | live, waiting |
+//! | holds | released, expired, sold; over several shards with their order | live, waiting |
 //! | orders | shipped, cancelled, refunded, once no shard owes them anything | others |
 //! | reservations for other shards | settled, undone | held |
 //! | remembered answers | older than `DEDUPLICATION_WINDOW_MS` | younger: full is 503 |
