@@ -21,6 +21,9 @@ use crate::{Bench, say};
 
 /// One SKU, more stock than any run can hold. The holds expire after a second, so that the live
 /// ones stay few and each costs its expiry too.
+/// More than any row opens.
+const CONNECTIONS_MAX: i64 = 120_000;
+
 const SCENARIO: &str = r#"
 about = "holds of one SKU"
 users = 64
@@ -160,7 +163,7 @@ fn run_once(bench: &Bench, way: &Way, load: Load) -> Result<Run> {
         .with_context(|| format!("start {}", bench.claw.display()))?;
     ensure!(made.status.success(), "claw init: {}", String::from_utf8_lossy(&made.stderr));
     let store = folder.path().join("store");
-    configure(&store.join("store.toml"))?;
+    configure(&store.join("store.toml"), 1)?;
     let options = RunOptions {
         store,
         node_url: None,
@@ -187,13 +190,15 @@ fn run_once(bench: &Bench, way: &Way, load: Load) -> Result<Run> {
     })
 }
 
-/// One core, no limit per session, memory for the answers.
-fn configure(path: &Path) -> Result<()> {
+/// One shard for each of so many cores, no limit per session, memory for the answers.
+pub(crate) fn configure(path: &Path, cores: usize) -> Result<()> {
+    let cores = i64::try_from(cores)?;
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let mut table: toml::Table = text.parse()?;
-    let changes: [(&str, &str, toml::Value); 5] = [
-        ("store", "shards", 1.into()),
-        ("node", "cores", 1.into()),
+    let changes: [(&str, &str, toml::Value); 6] = [
+        ("store", "shards", cores.into()),
+        ("node", "cores", cores.into()),
+        ("limits", "connections_max", CONNECTIONS_MAX.into()),
         ("node", "memory", MEMORY.into()),
         ("limits", "requests_per_second_per_session", 0.into()),
         // No hold is paid for, and no vault is to run beside the node.

@@ -11,6 +11,7 @@
 
 mod device;
 mod holds;
+mod notices;
 mod pgbench_log;
 mod postgres;
 mod row;
@@ -42,6 +43,15 @@ struct Arguments {
     /// instead of whole systems.
     #[arg(long)]
     stages: bool,
+    /// How soon WebSockets are told, and what idle ones cost, instead of whole systems.
+    #[arg(long)]
+    notices: bool,
+    /// WebSockets that are open while notices are timed.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    sockets: usize,
+    /// WebSockets that do nothing; 0 leaves that out.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    idle_sockets: usize,
     /// Measure only this system; the device is always measured.
     #[arg(long, value_enum)]
     only: Option<System>,
@@ -85,6 +95,9 @@ enum System {
     Postgresql,
 }
 
+/// Files that a node has open beside its sockets, at most.
+const OTHER_FILES: usize = 1_000;
+
 /// What a row needs to know about the whole.
 #[derive(Clone, Debug)]
 struct Bench {
@@ -120,12 +133,28 @@ fn main() -> Result<ExitCode> {
         seconds: if arguments.smoke { 2 } else { arguments.seconds },
         runs_count: if arguments.smoke { 1 } else { arguments.runs.max(1) },
     };
-    system::raise_open_files().context("raise the limit of open files")?;
+    let open_files = system::raise_open_files().context("raise the limit of open files")?;
+    if arguments.notices {
+        return measure_notices(&bench, &arguments, usize::try_from(open_files)?);
+    }
     let results = measure(&bench, &arguments)?;
     table::write(&mut std::io::stdout().lock(), &results)?;
     write_json(&arguments.json, &results)?;
     let all_count = results.rows.iter().all(|row| row.excuse.is_none());
     Ok(if all_count { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn measure_notices(bench: &Bench, arguments: &Arguments, open_files: usize) -> Result<ExitCode> {
+    let wanted = [arguments.sockets, arguments.idle_sockets];
+    let room = if arguments.smoke { 200 } else { open_files.saturating_sub(OTHER_FILES) };
+    if wanted.iter().any(|wanted| *wanted > room) {
+        say(&format!("a process may open {open_files} files here: {room} sockets at most"))?;
+    }
+    let [sockets, idle] = wanted.map(|wanted| wanted.min(room));
+    let results = notices::measure(bench, sockets, idle)?;
+    notices::write(&mut std::io::stdout().lock(), &results)?;
+    write_json(&arguments.json, &results)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn measure_stages(arguments: &Arguments) -> Result<ExitCode> {
