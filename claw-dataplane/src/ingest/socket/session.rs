@@ -78,10 +78,27 @@ impl Session {
 
     /// Takes received bytes. What the protocol does not allow ends it, with the code that says why.
     pub fn receive(&mut self, bytes: &[u8], now_ms: UnixMs) {
+        self.receive_each(bytes, now_ms, &mut |_| None);
+    }
+
+    /// The same, handing on each text and binary message, for who has something to hear: an echo
+    /// that is judged frame by frame, in tests. What is returned is said at once, so that it stands
+    /// before the answer to a close that came right behind its question.
+    pub fn receive_each(
+        &mut self,
+        bytes: &[u8],
+        now_ms: UnixMs,
+        each: &mut dyn FnMut(Message) -> Option<Message>,
+    ) {
         (self.heard_ms, self.pinged) = (now_ms, false);
         self.socket.get_mut().incoming.extend_from_slice(bytes);
         while !self.ended {
             match self.socket.read() {
+                Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
+                    if let Some(answer) = each(message) {
+                        self.send(answer);
+                    }
+                }
                 Ok(_) => {}
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(Error::ConnectionClosed | Error::AlreadyClosed) => self.ended = true,
@@ -103,8 +120,12 @@ impl Session {
 
     /// Says a text.
     pub fn say(&mut self, text: &str) {
+        self.send(Message::text(text));
+    }
+
+    fn send(&mut self, message: Message) {
         if self.is_open() {
-            self.ended = self.socket.send(Message::text(text)).is_err();
+            self.ended = self.socket.send(message).is_err();
         }
     }
 
@@ -206,6 +227,28 @@ mod tests {
         client.flush().ok();
         carry(&mut session, &mut client);
         assert!(session.ended());
+    }
+
+    #[test]
+    fn messages_are_handed_on_and_answered_before_the_close_behind_them() {
+        let (mut session, mut client) = (Session::new(0), client());
+        let sent = [Message::text("one"), Message::binary(b"two".to_vec())];
+        for message in &sent {
+            client.send(message.clone()).unwrap();
+        }
+        client.send(Message::Ping(b"x".to_vec().into())).unwrap();
+        client.close(None).unwrap();
+        let said = std::mem::take(&mut client.get_mut().outgoing);
+        let mut heard = Vec::new();
+        session.receive_each(&said, 1, &mut |message| {
+            heard.push(message.clone());
+            Some(message)
+        });
+        assert_eq!(heard, sent);
+        assert!(session.ended());
+        let answers = carry(&mut session, &mut client);
+        assert_eq!(answers[..2], sent);
+        assert!(matches!(answers[2..], [Message::Pong(_), Message::Close(None)]), "{answers:?}");
     }
 
     #[test]
