@@ -13,8 +13,8 @@ const PATIENCE_MS = 30_000;
 
 const browser = await puppeteer.launch({
   executablePath: process.env.CLAW_CHROMIUM,
-  // Inside a container there is no sandbox to be had, and the pages are our own.
-  args: ["--no-sandbox", "--disable-gpu"],
+  // Inside a container there is no sandbox to be had, and little shared memory; the pages are ours.
+  args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
 });
 const windows = new Map();
 
