@@ -1,52 +1,26 @@
 //! Our side: holds, all on one SKU, durable, on one shard core, over each protocol we speak.
 //!
 //! Each run has a fresh store and a fresh node. The traffic engine and the audit are those of
-//! `claw simulate`. The per-session limit is switched off, because 64 sessions cannot be ten
-//! thousand shoppers; nothing else differs from a store as `claw init` makes it, but memory for
-//! the answers that must be remembered.
+//! `claw simulate`; what differs from a store as `claw init` makes it is in [`crate::store`].
 
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use claw_dataplane::simulate::client::Protocol;
 use claw_dataplane::simulate::progress::{Progress, Style};
 use claw_dataplane::simulate::report::Report;
 use claw_dataplane::simulate::run::{Carrier, RunOptions, run};
-use claw_dataplane::simulate::scenario::{HammerTarget, Scenario};
+use claw_dataplane::simulate::scenario::HammerTarget;
 
 use crate::row::{Load, Row, Run, Subject};
+use crate::store::{Store, hot_scenario};
 use crate::{Bench, say};
 
-/// One SKU, more stock than any run can hold. The holds expire after a second, so that the live
-/// ones stay few and each costs its expiry too.
-/// More than any row opens.
-const CONNECTIONS_MAX: i64 = 120_000;
-
-const SCENARIO: &str = r#"
-about = "holds of one SKU"
-users = 64
-duration = "10s"
-[[product]]
-sku = "HOT"
-price = { amount = 1000, currency = "EUR" }
-stock = 1000000000
-hot = true
-[popularity]
-hot_share = 1.0
-[[behaviour]]
-kind = "hold"
-weight = 1
-ttl_ms = 1000
-abandon = 1.0
-"#;
+/// They expire after a second, so that the live ones stay few and each costs its expiry too.
+const BEHAVIOUR: &str = "kind = \"hold\"\nttl_ms = 1000\nabandon = 1.0";
 
 /// As `claw init store` names it.
 const STORE_NAME: &str = "store";
-
-/// What the node may take: room for every answer of a run.
-const MEMORY: &str = "4GiB";
 
 /// A way to ask for a hold.
 #[derive(Clone, Copy, Debug)]
@@ -154,18 +128,10 @@ pub(crate) fn measure(bench: &Bench, way: &Way, load: Load) -> Result<Row> {
 }
 
 fn run_once(bench: &Bench, way: &Way, load: Load) -> Result<Run> {
-    let folder = tempfile::tempdir_in(&bench.scratch)
-        .with_context(|| format!("make a folder in {}", bench.scratch.display()))?;
-    let made = Command::new(&bench.claw)
-        .args(["init", "store", "--template=minimal"])
-        .current_dir(folder.path())
-        .output()
-        .with_context(|| format!("start {}", bench.claw.display()))?;
-    ensure!(made.status.success(), "claw init: {}", String::from_utf8_lossy(&made.stderr));
-    let store = folder.path().join("store");
-    configure(&store.join("store.toml"), 1)?;
+    // No hold is paid for, and no vault is to run beside the node.
+    let store = Store::make(bench, 1, "none")?;
     let options = RunOptions {
-        store,
+        store: store.path,
         node_url: None,
         program: bench.claw.clone(),
         node_arguments: Vec::new(),
@@ -174,7 +140,7 @@ fn run_once(bench: &Bench, way: &Way, load: Load) -> Result<Run> {
         protocol: way.protocol,
         key: way.key.to_owned(),
         token_audience: way.token.then(|| STORE_NAME.to_owned()),
-        scenario: Scenario::parse("holds", "holds.toml", SCENARIO)?,
+        scenario: hot_scenario("holds", BEHAVIOUR)?,
         users: way.users(load.connections),
         duration: Duration::from_secs(bench.seconds),
         rate: load.rate,
@@ -188,30 +154,6 @@ fn run_once(bench: &Bench, way: &Way, load: Load) -> Result<Run> {
         excuse: excuse(&report).or_else(|| load.excuse(per_second(&report))),
         remark: format!("the load used {:.0} % of its core", 100.0 * report.engine_cpu_share),
     })
-}
-
-/// One shard for each of so many cores, no limit per session, memory for the answers.
-pub(crate) fn configure(path: &Path, cores: usize) -> Result<()> {
-    let cores = i64::try_from(cores)?;
-    let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-    let mut table: toml::Table = text.parse()?;
-    let changes: [(&str, &str, toml::Value); 6] = [
-        ("store", "shards", cores.into()),
-        ("node", "cores", cores.into()),
-        ("limits", "connections_max", CONNECTIONS_MAX.into()),
-        ("node", "memory", MEMORY.into()),
-        ("limits", "requests_per_second_per_session", 0.into()),
-        // No hold is paid for, and no vault is to run beside the node.
-        ("payments", "kind", "none".into()),
-    ];
-    for (section, key, value) in changes {
-        let section =
-            table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        let section = section.as_table_mut().context("store.toml has sections")?;
-        section.insert(key.to_owned(), value);
-    }
-    std::fs::write(path, toml::to_string(&table)?)
-        .with_context(|| format!("write {}", path.display()))
 }
 
 #[expect(

@@ -9,6 +9,7 @@
 //! Deliberately compares nothing that is not durable, and never tunes our side alone: PostgreSQL
 //! gets memory, prepared statements and one round trip where one is possible.
 
+mod checkouts;
 mod device;
 mod holds;
 mod notices;
@@ -16,6 +17,7 @@ mod pgbench_log;
 mod postgres;
 mod row;
 mod stages;
+mod store;
 mod table;
 mod tls;
 
@@ -46,6 +48,9 @@ struct Arguments {
     /// How soon WebSockets are told, and what idle ones cost, instead of whole systems.
     #[arg(long)]
     notices: bool,
+    /// Whole checkouts beside PostgreSQL's, and what of the shard core one takes, instead.
+    #[arg(long)]
+    checkouts: bool,
     /// WebSockets that are open while notices are timed.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     sockets: usize,
@@ -136,6 +141,12 @@ fn main() -> Result<ExitCode> {
     let open_files = system::raise_open_files().context("raise the limit of open files")?;
     if arguments.notices {
         return measure_notices(&bench, &arguments, usize::try_from(open_files)?);
+    }
+    if arguments.checkouts {
+        let results = checkouts::measure(&bench)?;
+        checkouts::write(&mut std::io::stdout().lock(), &results)?;
+        write_json(&arguments.json, &results)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let results = measure(&bench, &arguments)?;
     table::write(&mut std::io::stdout().lock(), &results)?;

@@ -11,7 +11,6 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -23,9 +22,9 @@ use claw_sdk::{Client, Signer};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::Bench;
+use crate::store::Store;
 
 /// Carts that are changed in turn, each of another session.
 const CARTS_COUNT: usize = 100;
@@ -187,30 +186,21 @@ fn session(index: usize) -> String {
 struct Shop {
     node: NodeProcess,
     client: Client,
-    _folder: TempDir,
+    _store: Store,
 }
 
 impl Shop {
     fn open(bench: &Bench, cores: usize) -> Result<Self> {
-        let folder = tempfile::tempdir_in(&bench.scratch)
-            .with_context(|| format!("make a folder in {}", bench.scratch.display()))?;
-        let made = Command::new(&bench.claw)
-            .args(["init", "store", "--template=minimal"])
-            .current_dir(folder.path())
-            .output()
-            .with_context(|| format!("start {}", bench.claw.display()))?;
-        ensure!(made.status.success(), "claw init: {}", String::from_utf8_lossy(&made.stderr));
-        let store = folder.path().join("store");
-        crate::holds::configure(&store.join("store.toml"), cores)?;
-        let arguments = Vec::new();
-        let command = NodeCommand { program: bench.claw.clone(), store: store.clone(), arguments };
+        let store = Store::make(bench, cores, "none")?;
+        let (arguments, path) = (Vec::new(), store.path.clone());
+        let command = NodeCommand { program: bench.claw.clone(), store: path.clone(), arguments };
         let node = NodeProcess::start(&command)?;
         let url = format!("http://{}", node.address());
-        let mut source = Client::new(&url, Some(Signer::load(&store, "source")?))?;
+        let mut source = Client::new(&url, Some(Signer::load(&path, "source")?))?;
         let product = json!({"name": "Clog", "price": {"amount": 4900, "currency": "EUR"}});
         ask(&mut source, "PUT", "/v1/products/clog", &product)?;
-        let client = Client::new(&url, Some(Signer::load(&store, "storefront")?))?;
-        Ok(Self { node, client, _folder: folder })
+        let client = Client::new(&url, Some(Signer::load(&path, "storefront")?))?;
+        Ok(Self { node, client, _store: store })
     }
 
     fn ask(&mut self, method: &str, target: &str, body: &Value) -> Result<Value> {

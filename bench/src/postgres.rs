@@ -47,12 +47,22 @@ WITH taken AS (UPDATE stock SET available = available - 1, held = held + 1 \
 WHERE sku = 'HOT' AND available >= 1 RETURNING sku) \
 INSERT INTO orders (session, sku, quantity) SELECT :client_id, sku, 1 FROM taken;
 ";
+/// What a shop does around its gateway's answers: reserve and note, confirm, note the capture.
+const CHECKOUT: &str = "\
+BEGIN;
+UPDATE stock SET available = available - 1, held = held + 1 WHERE sku = 'HOT' AND available >= 1;
+INSERT INTO orders (session, sku, quantity) VALUES (:client_id, 'HOT', 1) RETURNING id \\gset
+COMMIT;
+UPDATE orders SET state = 'confirming' WHERE id = :id;
+UPDATE orders SET state = 'placed' WHERE id = :id;
+";
 const SCHEMA: &str = "\
 DROP TABLE IF EXISTS orders, stock;
 CREATE TABLE stock (sku text PRIMARY KEY, available bigint NOT NULL, held bigint NOT NULL) \
 WITH (fillfactor = 10);
 CREATE TABLE orders (id bigserial PRIMARY KEY, session bigint NOT NULL, sku text NOT NULL, \
-quantity bigint NOT NULL, at timestamptz NOT NULL DEFAULT now());
+quantity bigint NOT NULL, state text NOT NULL DEFAULT 'authorizing', \
+at timestamptz NOT NULL DEFAULT now());
 ";
 
 /// How stock is taken.
@@ -62,22 +72,28 @@ pub(crate) enum Method {
     AtomicUpdate,
     /// A transaction of five statements.
     SelectForUpdate,
+    /// An order in three transactions: reserved, confirmed, placed.
+    Checkout,
 }
 
 impl Method {
-    /// Both.
+    /// Those that take stock once.
     pub(crate) const ALL: [Self; 2] = [Self::SelectForUpdate, Self::AtomicUpdate];
 
     const fn script(self) -> &'static str {
         match self {
             Self::AtomicUpdate => ATOMIC_UPDATE,
             Self::SelectForUpdate => SELECT_FOR_UPDATE,
+            Self::Checkout => CHECKOUT,
         }
     }
 
     const fn name(self) -> &'static str {
         match self {
             Self::AtomicUpdate => "atomic UPDATE + INSERT of the order in one statement",
+            Self::Checkout => {
+                "stock and order in one transaction, its two later states in two more"
+            }
             Self::SelectForUpdate => "SELECT FOR UPDATE, UPDATE, INSERT of the order, COMMIT",
         }
     }

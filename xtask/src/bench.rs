@@ -21,6 +21,7 @@ Examples:
   cargo xtask bench --smoke         each measurement for a moment: does it still run?
   cargo xtask bench --stages        instructions and time of each stage of a request
   cargo xtask bench --notices       how soon WebSockets are told, and what idle ones cost
+  cargo xtask bench --checkouts     whole checkouts, beside PostgreSQL's
   cargo xtask bench --only claw --way wire
   cargo xtask bench -- --help       what the measuring program takes")]
 pub(crate) struct BenchArgs {
