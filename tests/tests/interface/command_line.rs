@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Output;
 
+use claw_core::log::layout::{BLOCK_HEADER_BYTES, RECORD_HEADER_BYTES, VECTOR_ENTRY_BYTES};
 use claw_tests::{Store, program};
 use serde_json::{Value, json};
 
@@ -166,8 +167,9 @@ fn damage_and_imbalance_are_the_answer_no() {
     assert!(world.node.terminate().success());
     let segment = world.store.path().join("data/stream-00-segment-000000.log");
     let mut bytes = fs::read(&segment).expect("the log");
-    // In the middle of the first block that holds records.
-    bytes[4096 + 700] ^= 1;
+    // In the first record of the first block that holds any, however few were committed with it.
+    let record_at = 4096 + BLOCK_HEADER_BYTES + 4 * VECTOR_ENTRY_BYTES;
+    bytes[record_at + RECORD_HEADER_BYTES / 2] ^= 1;
     fs::write(&segment, bytes).expect("the disk has room");
     let output = claw(&world.store, &["log", "verify", "--json"]);
     assert_eq!(code(&output), 1);
