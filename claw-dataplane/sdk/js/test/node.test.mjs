@@ -9,7 +9,7 @@ import test from "node:test";
 import { pathToFileURL } from "node:url";
 
 const { CLAW_SDK, CLAW_STORE, CLAW_TOKEN, CLAW_URL: url } = process.env;
-const { Client, bearer, ed25519, hmacSha256, isProblem, mergePositions, ProblemError } =
+const { Client, bearer, ed25519, hmacSha256, isProblem, mergePositions, ProblemError, Watcher } =
   await import(pathToFileURL(CLAW_SDK));
 
 const read = (name) => readFile(join(CLAW_STORE, "keys", name), "utf8");
@@ -151,6 +151,55 @@ test("a shopper's token touches its own session", async () => {
   const other = { session: "bob", items: [{ sku: "hat", quantity: 1 }] };
   await assert.rejects(ada.holdCreate(other), (error) => isProblem(error, "forbidden"));
   await assert.rejects(ada.productList(), (error) => error.problem.status === 403);
+});
+
+test("a watcher is told everything once, over a break of its connection too", async () => {
+  await stock("boot", 5);
+  const sockets = [];
+  class Kept extends WebSocket {
+    constructor(to) {
+      super(to);
+      sockets.push(this);
+    }
+  }
+  const options = { session: "walker", url, stock: ["boot"], socket: Kept, delayMs: [20, 100] };
+  const watcher = new Watcher(shop, options);
+  const told = [];
+  /** Resolves with the first notice that fits, told already or yet to come. */
+  const hears = (fits) =>
+    new Promise((resolve) => {
+      const early = told.find(fits);
+      if (early) return resolve(early);
+      const stop = watcher.listen((notice) => {
+        if (!fits(notice)) return;
+        stop();
+        resolve(notice);
+      });
+    });
+  watcher.listen((notice) => told.push(notice));
+  const buys = async () => {
+    const items = [{ sku: "boot", quantity: 1 }];
+    const { body } = await shop.checkoutCreate({ session: "walker", items });
+    return body.order_id;
+  };
+  const placed = (order) => hears((said) => said.order_id === order && said.state === "placed");
+  await hears((notice) => notice.available === 5);
+  const first = await buys();
+  await placed(first);
+  await hears((notice) => notice.available === 4);
+  const gone = new Promise((resolve) => sockets[0].addEventListener("close", resolve));
+  sockets[0].close();
+  await gone;
+  const second = await buys();
+  await placed(second);
+  assert.equal(sockets.length, 2, "it came back by itself");
+  assert.equal(watcher.last(second).state, "placed");
+  await hears((notice) => notice.available === 3);
+  for (const order of [first, second]) {
+    const ends = told.filter((said) => said.order_id === order && said.state === "placed");
+    assert.equal(ends.length, 1, "told once");
+  }
+  watcher.close();
 });
 
 test("positions are merged by shard", () => {
