@@ -153,7 +153,8 @@ test("a shopper's token touches its own session", async () => {
   await assert.rejects(ada.productList(), (error) => error.problem.status === 403);
 });
 
-test("a watcher is told everything once, over a break of its connection too", async () => {
+const skip = typeof WebSocket === "undefined" && "this Node.js has no WebSocket";
+test("a watcher is told everything once, over a break of its connection too", { skip }, async () => {
   await stock("boot", 5);
   const sockets = [];
   class Kept extends WebSocket {
