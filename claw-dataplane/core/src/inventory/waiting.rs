@@ -58,13 +58,11 @@ impl WaitingLines {
         }
     }
 
-    /// Stock of a SKU may have come back.
-    pub(crate) fn returned(&mut self, sku: &str) {
-        if self.lines.is_empty() {
-            return;
-        }
+    /// Stock of a SKU has changed: so much can be had now. What suffices for nobody in line is no
+    /// offer, and everybody else's.
+    pub(crate) fn changed(&mut self, sku: &str, available: u64) {
         if let Some(sku) = Sku::copy(sku)
-            && self.lines.contains_key(&sku)
+            && self.first(&sku, available).is_some()
         {
             self.offers.insert(sku);
         }
@@ -92,13 +90,16 @@ impl WaitingLines {
 
     /// The first in a line for whom so much suffices; nobody: the offer is over.
     pub(crate) fn next(&mut self, sku: &Sku, available: u64) -> Option<Waiter> {
-        let line = self.lines.get(sku).filter(|_| available > 0);
-        let next = line.and_then(|line| line.values().find(|waiter| waiter.units <= available));
-        let next = next.copied();
+        let next = self.first(sku, available);
         if next.is_none() {
             self.offers.remove(sku);
         }
         next
+    }
+
+    fn first(&self, sku: &Sku, available: u64) -> Option<Waiter> {
+        let line = self.lines.get(sku).filter(|_| available > 0)?;
+        line.values().find(|waiter| waiter.units <= available).copied()
     }
 }
 
@@ -113,16 +114,20 @@ mod tests {
             lines.join("clog", came_at, Waiter { place: 0, units });
         }
         let sku = Sku::copy("clog").unwrap();
-        lines.returned("mule");
+        lines.changed("mule", 3);
+        lines.changed("clog", 0);
         assert!(!lines.has_offers());
-        lines.returned("clog");
+        lines.changed("clog", 3);
         assert!(lines.is_offering("clog") && !lines.is_offering("mule"));
         assert_eq!(lines.next(&sku, 3).unwrap().units, 2, "who came first");
         assert_eq!(lines.next(&sku, 1).unwrap().units, 1, "passes over who needs more");
         assert_eq!(lines.offered(), Some(sku));
         assert_eq!(lines.next(&sku, 0), None);
         assert!(!lines.has_offers());
-        for came_at in [2, 5, 9, 9] {
+        lines.leave("clog", 9);
+        lines.changed("clog", 1);
+        assert!(!lines.is_offering("clog"), "it suffices for nobody, so it is everybody's");
+        for came_at in [2, 5, 9] {
             lines.leave("clog", came_at);
         }
         lines.offer_all();

@@ -172,8 +172,7 @@ impl State {
     fn release_hold_lines(&mut self, place: u32) -> Result<(), ApplyError> {
         let Self { holds, products, placement, waiting, .. } = self;
         let lines = holds[place].lines.lines();
-        placement.local(lines).for_each(|line| waiting.returned(line.sku));
-        super::change_stock(products, placement.local(lines), Counter::release)
+        super::return_stock((products, waiting), placement.local(lines), Counter::release)
     }
 
     fn insert_hold(&mut self, hold: Hold) -> Result<u32, ApplyError> {

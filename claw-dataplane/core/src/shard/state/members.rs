@@ -89,10 +89,8 @@ impl State {
         match &members[place].reserved {
             Reserved::Nothing => Ok(()),
             Reserved::Lines(lines) => {
-                let lines = lines.lines();
-                // More than once too often does no harm: it is looked at again.
-                placement.local(lines).for_each(|line| waiting.returned(line.sku));
-                super::change_stock(products, placement.local(lines), change)
+                let lines = placement.local(lines.lines());
+                super::return_stock((products, waiting), lines, change)
             }
             Reserved::Coupon { code, .. } => {
                 let code = *code;

@@ -28,7 +28,7 @@ use crate::inventory::member::Member;
 use crate::inventory::product::{Description, PricePoint, Products};
 use crate::inventory::stored_lines::Placement;
 use crate::inventory::waiting::WaitingLines;
-use crate::lines::{Lines, LinesBuffer};
+use crate::lines::{Line, Lines, LinesBuffer};
 use crate::stdx::{KeyedSlab, TimerWheel};
 
 /// A registered key, for whoever verifies signatures.
@@ -133,8 +133,9 @@ impl State {
                 self.products.put(description, facts.now_ms)
             }
             Event::StockMoved { sku, delta, .. } => {
-                self.waiting.returned(sku);
-                self.products.move_stock(sku, delta)
+                self.products.move_stock(sku, delta)?;
+                offer(&mut self.waiting, &self.products, sku);
+                Ok(())
             }
             Event::PriceChanged { sku, price } => {
                 self.products.change_price(sku, PricePoint { since_ms: facts.now_ms, price })
@@ -263,17 +264,48 @@ impl State {
 /// Changes the stock of lines; what the counters do not allow is a damaged log.
 fn change_stock<'a>(
     products: &mut Products,
-    lines: impl Iterator<Item = crate::lines::Line<'a>>,
+    lines: impl Iterator<Item = Line<'a>>,
     change: fn(&mut Counter, u64) -> bool,
 ) -> Result<(), ApplyError> {
     for line in lines {
-        let stock = products.stock(line.sku);
-        let stock = stock.ok_or(ApplyError::contradiction("a line's product does not exist"))?;
-        if !change(stock, line.quantity.into()) {
-            return Err(ApplyError::contradiction("stock would be negative"));
-        }
+        change_line(products, &line, change)?;
     }
     Ok(())
+}
+
+/// The same, where stock may come back: those who wait for it are looked at.
+fn return_stock<'a>(
+    (products, waiting): (&mut Products, &mut WaitingLines),
+    lines: impl Iterator<Item = Line<'a>>,
+    change: fn(&mut Counter, u64) -> bool,
+) -> Result<(), ApplyError> {
+    for line in lines {
+        change_line(products, &line, change)?;
+        offer(waiting, products, line.sku);
+    }
+    Ok(())
+}
+
+fn change_line(
+    products: &mut Products,
+    line: &Line<'_>,
+    change: fn(&mut Counter, u64) -> bool,
+) -> Result<(), ApplyError> {
+    let stock = products.stock(line.sku);
+    let stock = stock.ok_or(ApplyError::contradiction("a line's product does not exist"))?;
+    if change(stock, line.quantity.into()) {
+        return Ok(());
+    }
+    Err(ApplyError::contradiction("stock would be negative"))
+}
+
+/// Looks at those who wait for a SKU, where there are any.
+fn offer(waiting: &mut WaitingLines, products: &Products, sku: &str) {
+    if waiting.count() > 0
+        && let Some(product) = products.get(sku)
+    {
+        waiting.changed(sku, product.stock.available());
+    }
 }
 
 fn hold_units(counter: &mut Counter, units: u64) -> bool {

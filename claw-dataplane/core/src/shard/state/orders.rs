@@ -254,9 +254,7 @@ impl State {
     ) -> Result<(), ApplyError> {
         let Self { orders, products, placement, waiting, .. } = self;
         let lines = orders[order].lines.lines();
-        // More than once too often does no harm: it is looked at again.
-        placement.local(lines).for_each(|line| waiting.returned(line.sku));
-        super::change_stock(products, placement.local(lines), change)
+        super::return_stock((products, waiting), placement.local(lines), change)
     }
 
     /// Changes the uses of an order's coupon, where it has one and it is ours.
