@@ -105,8 +105,9 @@ fn answers_that_nobody_reads_do_not_pile_up() {
     let mut wire = Wire::connect(&node);
     wire.set_write_timeout(Duration::from_secs(2));
     let burst = get.repeat(2_000);
-    // A hundred thousand answers of many kilobytes each would be more than a gigabyte.
-    let stopped = (0..50).find_map(|_| wire.try_send(burst.as_bytes()).err());
+    // Eight hundred thousand answers of many kilobytes each would be many gigabytes; the requests
+    // are more than the kernel keeps on the way to a node that does not read.
+    let stopped = (0..400).find_map(|_| wire.try_send(burst.as_bytes()).err());
     let stopped = stopped.expect("the node must stop reading");
     let waited = matches!(stopped.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
     assert!(waited, "{stopped}: {}", node.said());

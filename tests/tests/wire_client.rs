@@ -124,6 +124,21 @@ fn refusals_have_the_names_and_members_of_http() {
 }
 
 #[test]
+fn hold_that_waits_in_line_is_read_over_the_wire_too() {
+    let store = Store::with("minimal", &[]);
+    let node = Node::start(&store);
+    stock(&node, &store, 1);
+    let body = format!(r#"{{"session":"shopper-7","items":[{{"sku":"{SKU}","quantity":2}}]}}"#);
+    let joined = node.client(&store, "storefront").request("POST", "/v1/waitlist", body.as_bytes());
+    let joined = joined.expect("the node answers").json();
+    let id = joined["hold_id"].as_str().and_then(claw_common::id::Id::parse).expect("an id");
+    let mut client = connect(&node, &store, ("storefront-hmac", Mode::Session));
+    let answer = client.call(&Command::ReadHold { hold: id }).expect("an answer");
+    let Some(Outcome::Hold(held)) = answer.outcome() else { panic!("{answer:?}") };
+    assert_eq!((held.hold, held.state), (id, HoldState::Waiting));
+}
+
+#[test]
 fn batch_larger_than_every_credit_is_done_in_order_and_once() {
     let store = Store::with("minimal", &[FREE]);
     let node = Node::start(&store);

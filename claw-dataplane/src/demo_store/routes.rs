@@ -1,4 +1,4 @@
-//! What a browser asks of the shop. Every answer forbids what the page does not need.
+//! What a browser asks of the shop. The page forbids itself what it does not need.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 

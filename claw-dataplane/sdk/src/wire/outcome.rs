@@ -104,6 +104,8 @@ pub enum HoldState {
     Expired,
     /// Bought.
     Sold,
+    /// Nothing is reserved yet: it waits in line.
+    Waiting,
 }
 
 /// A hold.
@@ -372,6 +374,7 @@ impl<'a> Reader<'a> {
             2 => HoldState::Released,
             3 => HoldState::Expired,
             4 => HoldState::Sold,
+            5 => HoldState::Waiting,
             _ => return Err(broken("a state that a hold has not")),
         })
     }

@@ -107,7 +107,7 @@ fn serve(stream: &mut TcpStream, script: &(impl Fn(usize) -> Vec<Vec<u8>> + Sync
 fn answers_in_single_bytes_are_put_together() {
     let result =
         hammer(2, HammerTarget::Health, |_| EMPTY_OK.iter().map(|byte| vec![*byte]).collect());
-    assert!(result.recorder.answers_in_time > 10, "{result:?}");
+    assert!(result.recorder.answers_in_time >= 2, "{result:?}");
     assert_eq!(result.recorder.transport.errors(), 0, "{result:?}");
 }
 
