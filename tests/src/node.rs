@@ -1,10 +1,9 @@
 //! A real node process: started, waited for, talked to, stopped or killed.
 //!
-//! It listens on a free port, and is ready when `/v1/ready` says so. All it says is kept, so that a
-//! failing test can show it.
+//! It listens on a port that the kernel chooses and it names; it is ready when `/v1/ready` says so.
+//! All it says is kept, so that a failing test can show it.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -19,6 +18,8 @@ use crate::{Store, program};
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at something that cannot be waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// A free port, which the node keeps from the moment it has it.
+const ANY_PORT: &str = "127.0.0.1:0";
 
 /// A running `claw node`. Killed when dropped.
 #[derive(Debug)]
@@ -44,8 +45,8 @@ impl Node {
     /// # Panics
     /// When it does not become ready, with all it said.
     pub fn start_with(store: &Store, args: &[&str]) -> Self {
-        let address = free_address();
-        let mut node = Self::spawn(store, address, args);
+        let mut node = Self::spawn(store, ANY_PORT, args);
+        node.url = node.wait_for_url();
         node.wait_ready(Instant::now() + PATIENCE);
         node
     }
@@ -55,8 +56,7 @@ impl Node {
     /// # Panics
     /// When it does not become ready, with all it said.
     pub fn start_again(&mut self, store: &Store) {
-        let address = self.authority().parse().expect("our own address");
-        *self = Self::spawn(store, address, &[]);
+        *self = Self::spawn(store, self.authority(), &[]);
         self.wait_ready(Instant::now() + PATIENCE);
     }
 
@@ -65,17 +65,25 @@ impl Node {
     /// # Panics
     /// When it does not end by itself.
     pub fn refused(store: &Store, args: &[&str]) -> (Option<i32>, String) {
-        let mut node = Self::spawn(store, free_address(), args);
+        Self::refused_at(store, ANY_PORT, args)
+    }
+
+    /// The same on an address of the test's choice.
+    ///
+    /// # Panics
+    /// When it does not end by itself.
+    pub fn refused_at(store: &Store, address: &str, args: &[&str]) -> (Option<i32>, String) {
+        let mut node = Self::spawn(store, address, args);
         let status = node.wait();
         (status.code(), node.said())
     }
 
-    fn spawn(store: &Store, address: SocketAddr, args: &[&str]) -> Self {
+    fn spawn(store: &Store, address: &str, args: &[&str]) -> Self {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         let mut command = program::claw();
         command.envs(store.environment());
         command.arg("node").arg("--store").arg(store.path());
-        command.args(["--listen", &address.to_string()]).args(args).stdin(Stdio::null());
+        command.args(["--listen", address]).args(args).stdin(Stdio::null());
         command.stdout(writer.try_clone().expect("a pipe")).stderr(writer);
         let child = command.spawn().expect("claw starts");
         let (sender, lines) = channel();
@@ -103,6 +111,13 @@ impl Node {
             }
             Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => None,
         }
+    }
+
+    fn wait_for_url(&mut self) -> String {
+        let line = self.wait_for(" on http://");
+        let at = line.find("http://").expect("it was looked for");
+        let end = line[at..].find([' ', ',', ';']).map_or(line.len(), |length| at + length);
+        line[at..end].to_owned()
     }
 
     fn wait_ready(&mut self, deadline: Instant) {
@@ -261,11 +276,4 @@ impl Drop for Node {
         self.child.kill().ok();
         self.child.wait().ok();
     }
-}
-
-/// A port that the system says is free. Somebody may take it before the node does: then the node
-/// says so and ends, and the test shows it.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address")
 }

@@ -93,3 +93,16 @@ fn second_node_on_a_store_is_refused_and_the_first_goes_on() {
     assert_eq!(client.request("GET", "/v1/products", b"").unwrap().status, 200);
     assert!(node.terminate().success(), "{}", node.said());
 }
+
+#[test]
+fn address_of_another_node_is_refused_with_how_to_find_it() {
+    let (first, second) = (Store::with("minimal", &[]), Store::with("minimal", &[]));
+    let mut node = Node::start(&first);
+    let (code, said) = Node::refused_at(&second, node.authority(), &[]);
+    assert_eq!(code, Some(1), "{said}");
+    for part in [node.authority(), "another program listens there", "ss -ltnp"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!second.path().join("data/stream-00.superblock").exists(), "nothing was written");
+    assert!(node.terminate().success(), "{}", node.said());
+}

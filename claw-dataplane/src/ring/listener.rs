@@ -1,8 +1,13 @@
-//! Listening sockets that several cores share.
+//! An address that one node has to itself, and the sockets of its cores that listen on it.
 //!
 //! Owns the socket options: `SO_REUSEPORT` (the kernel spreads connections over the cores),
 //! `SO_REUSEADDR` (a restart does not wait for old connections), `TCP_NODELAY` (inherited by what
 //! is accepted; answers are written whole). Does not accept: see [`super::CoreRing::listen`].
+//!
+//! `SO_REUSEPORT` would let a second node of the same user listen beside the first and get half of
+//! its connections without a word. So the first socket is bound and listens without the option,
+//! which the kernel refuses where anybody listens already; only then is it switched on, and the
+//! other cores' sockets join.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,31 +15,83 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::RingError;
 
-/// How to listen.
-#[derive(Clone, Copy, Debug)]
-pub struct ListenShape {
-    /// Where; port 0 lets the kernel choose.
-    pub address: SocketAddr,
-    /// Connections that may wait for being accepted; the kernel clamps it to `somaxconn`.
-    pub backlog_count: i32,
+/// An address bound by nobody else that listens, which does not listen itself yet: who connects
+/// is refused, as before a node is started.
+#[derive(Debug)]
+pub struct ClaimedAddress {
+    socket: OwnedFd,
+    address: SocketAddr,
 }
 
-/// A socket that listens. Other cores may listen on the same address.
-pub fn listen(shape: ListenShape) -> Result<TcpListener, RingError> {
-    open_listener(shape).map_err(|source| RingError::Listen { address: shape.address, source })
+impl ClaimedAddress {
+    /// Claims `address`; port 0 lets the kernel choose one.
+    ///
+    /// # Errors
+    /// [`RingError::Listen`] where somebody listens there, with more than one socket or one.
+    pub fn claim(address: SocketAddr) -> Result<Self, RingError> {
+        bind_alone(address).map_err(|source| RingError::Listen { address, source })
+    }
+
+    /// Where, with the port that the kernel chose.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Listens with `sockets_count` sockets (at least one), one a core. `backlog_count` connections
+    /// may wait on each; the kernel clamps it to `somaxconn`.
+    ///
+    /// # Errors
+    /// [`RingError::Listen`] where somebody listens there by now.
+    pub fn listen(
+        self,
+        sockets_count: usize,
+        backlog_count: i32,
+    ) -> Result<Vec<TcpListener>, RingError> {
+        let address = self.address;
+        self.open_all(sockets_count, backlog_count)
+            .map_err(|source| RingError::Listen { address, source })
+    }
+
+    fn open_all(self, sockets_count: usize, backlog_count: i32) -> io::Result<Vec<TcpListener>> {
+        // The kernel looks for other listeners once more here, so of two that claimed the address
+        // before either listened, one gets it.
+        start_listening(&self.socket, backlog_count)?;
+        set_option(&self.socket, libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
+        let mut listeners = vec![TcpListener::from(self.socket)];
+        while listeners.len() < sockets_count {
+            let socket = open_socket(self.address)?;
+            set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR)?;
+            set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
+            bind(&socket, self.address)?;
+            start_listening(&socket, backlog_count)?;
+            listeners.push(TcpListener::from(socket));
+        }
+        Ok(listeners)
+    }
 }
 
-fn open_listener(shape: ListenShape) -> io::Result<TcpListener> {
-    let socket = open_socket(shape.address)?;
+fn bind_alone(address: SocketAddr) -> io::Result<ClaimedAddress> {
+    let socket = open_socket(address)?;
+    // With the option the kernel might choose a port that somebody has bound and not listened on.
+    if address.port() != 0 {
+        set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR)?;
+    }
+    bind(&socket, address)?;
     set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR)?;
-    set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
-    set_option(&socket, libc::IPPROTO_TCP, libc::TCP_NODELAY)?;
-    let address = SocketAddress::from(shape.address);
+    let bound = TcpListener::from(socket);
+    Ok(ClaimedAddress { address: bound.local_addr()?, socket: OwnedFd::from(bound) })
+}
+
+fn bind(socket: &OwnedFd, address: SocketAddr) -> io::Result<()> {
+    let address = SocketAddress::from(address);
     // SAFETY: the address is valid for the length given and only read.
-    check(unsafe { libc::bind(socket.as_raw_fd(), address.as_ptr(), address.length()) })?;
+    check(unsafe { libc::bind(socket.as_raw_fd(), address.as_ptr(), address.length()) })
+}
+
+fn start_listening(socket: &OwnedFd, backlog_count: i32) -> io::Result<()> {
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_NODELAY)?;
     // SAFETY: the descriptor is open.
-    check(unsafe { libc::listen(socket.as_raw_fd(), shape.backlog_count) })?;
-    Ok(TcpListener::from(socket))
+    check(unsafe { libc::listen(socket.as_raw_fd(), backlog_count) })
 }
 
 /// Most connections the kernel lets wait, whatever is asked; `None` where it does not say.

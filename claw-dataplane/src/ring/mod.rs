@@ -49,7 +49,7 @@ pub use core_ring::CoreRing;
 pub use doorbell::{RingAddress, RingWaker};
 pub use error::RingError;
 pub use host::{GLOMMIO_IO_MEMORY_BYTES, GlommioHost, GlommioHostShape, HostNudger, HostSignal};
-pub use listener::{ListenShape, backlog_count_max, listen};
+pub use listener::{ClaimedAddress, backlog_count_max};
 pub use metrics::RingMetrics;
 pub use setup::RingShape;
 pub use storage::{SyncRequest, WriteDurability, WriteRequest};

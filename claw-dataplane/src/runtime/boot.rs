@@ -1,10 +1,10 @@
 //! From a configuration to a serving node, and to its orderly end.
 //!
 //! Owns the order of a start: everything that can be refused is refused before anything is written
-//! (configuration, schema, keys), then the device is locked and the log recovered, then time is
-//! waited for, then cores start. Blocks the calling thread until a signal asks for the end.
+//! (configuration, schema, keys, addresses that somebody has), then the device is locked and the
+//! log recovered, then time is waited for, then cores start. Blocks the calling thread until a signal asks for the end.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -21,10 +21,11 @@ use crate::node::keys;
 use crate::node::proofs;
 use crate::node::shared::Shared;
 use crate::node::vault::{self, LinkEvent};
-use crate::ring::{ListenShape, RingWaker, listen};
+use crate::ring::RingWaker;
 use crate::subjects::SubjectKeys;
 use crate::subjects::file::{self, Origin};
 
+use super::address::NodeAddresses;
 use super::core_thread::{CoreSeed, Started, spawn_core};
 use super::error::{BootError, chain};
 use super::fatal::{FatalReason, fatal};
@@ -70,7 +71,9 @@ impl Node {
         let placement = Placement::of_store(config, &cpus_allowed());
         let certificate = config.tls.clone().map(CertificateWatch::start).transpose()?;
         let spare_cpus = placement.spare_cpus(&cpus_allowed());
-        let (config, _reserved) = &reserve_ports(config)?;
+        let mut config = config.clone();
+        let addresses = NodeAddresses::claim(&mut config)?;
+        let config = &config;
         let link = VaultLink::open(config)?;
         let config = &with_payments(config, link.is_some());
         let schema = Arc::new(schema);
@@ -102,6 +105,7 @@ impl Node {
             cpus: spare_cpus.clone(),
         })?;
         let summary = opened.summary(config, &placement);
+        let mut listeners = addresses.listen(placement.cores_count())?.into_iter();
         let mut seeds = Vec::new();
         let mut endpoints = mesh::build(placement.cores_count()).into_iter();
         for ((core, supply), proofs) in placement.cores().zip(supplies).zip(desks) {
@@ -120,6 +124,7 @@ impl Node {
                 certificates: certificate.as_ref().map(CertificateWatch::certificates),
                 proofs,
                 vault: vault_desks.next().expect("one desk a core"),
+                listeners: listeners.next().expect("one set a core"),
                 shared: Arc::clone(&shared),
                 subject_keys: Arc::clone(&subject_keys),
                 spare_cpus: spare_cpus.clone(),
@@ -138,6 +143,8 @@ impl Node {
         shared: Arc<Shared>,
         summary: Summary,
     ) -> Result<Self, BootError> {
+        let first = &seeds.first().expect("a node has a core").config;
+        let (address, tls_address) = (first.node.listen, first.tls.as_ref().map(|tls| tls.listen));
         let (started_sender, started) = mpsc::channel();
         let mut threads = Vec::new();
         let mut go = Vec::new();
@@ -157,7 +164,6 @@ impl Node {
             parts[core.index()] = Some(part);
         }
         let parts: Vec<Started> = parts.into_iter().flatten().collect();
-        let (address, tls_address) = (parts[0].address, parts[0].tls_address);
         let wakers: Vec<RingWaker> = parts.iter().map(|part| part.waker.clone()).collect();
         let addresses: Arc<[_]> = parts.into_iter().map(|part| part.ring).collect();
         for sender in go {
@@ -277,27 +283,4 @@ fn core_reason(ended: std::thread::Result<Result<(), CoreError>>) -> FatalReason
         Ok(Ok(())) => FatalReason::CoreLost("without a reason".to_owned()),
         Err(_panic) => FatalReason::CoreLost("it panicked".to_owned()),
     }
-}
-
-/// Port 0 means a free one, and the same for every core: found once, and kept from others until the
-/// cores listen on it.
-fn reserve_ports(config: &Config) -> Result<(Config, Vec<TcpListener>), BootError> {
-    let mut config = config.clone();
-    let mut reserved = Vec::new();
-    let encrypted = config.tls.as_mut().map(|tls| &mut tls.listen);
-    for listen in [Some(&mut config.node.listen), encrypted].into_iter().flatten() {
-        if listen.port() == 0 {
-            reserved.push(reserve_port(listen)?);
-        }
-    }
-    Ok((config, reserved))
-}
-
-fn reserve_port(address: &mut SocketAddr) -> Result<TcpListener, BootError> {
-    let asked = *address;
-    let failed = |reason: String| BootError::Listen { address: asked, reason };
-    let shape = ListenShape { address: asked, backlog_count: 1 };
-    let reserved = listen(shape).map_err(|error| failed(chain(&error)))?;
-    *address = reserved.local_addr().map_err(|error| failed(error.to_string()))?;
-    Ok(reserved)
 }

@@ -1,10 +1,10 @@
 //! One thread per core: a glommio executor, pinned, with the core's ring made on it.
 //!
-//! Owns the hand-shake of a start: each core makes its ring and listener and reports them, waits
-//! for everybody's ring addresses, then serves. glommio's settings here are those that keep clear
-//! of its known stalls: default preemption timer, 1 MiB of its own io memory, a shallow ring.
+//! Owns the hand-shake of a start: each core makes its ring, listens on its sockets and reports,
+//! waits for everybody's ring addresses, then serves. glommio's settings here are those that keep
+//! clear of its known stalls: default preemption timer, 1 MiB of its own io memory, a shallow ring.
 
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
@@ -36,12 +36,10 @@ use crate::node::shared::Shared;
 use crate::node::stream::{Stream, StreamStart};
 use crate::node::subjects::SubjectWatch;
 use crate::node::vault::VaultDesk;
-use crate::ring::{
-    CoreRing, GlommioHost, GlommioHostShape, ListenShape, ListenerId, RingAddress, RingShape,
-    RingWaker, backlog_count_max, listen,
-};
+use crate::ring::{CoreRing, GlommioHost, GlommioHostShape, RingAddress, RingShape, RingWaker};
 use crate::subjects::SubjectKeys;
 
+use super::address::CoreListeners;
 use super::error::chain;
 use super::mesh::Endpoint;
 use super::placement::{CoreId, Placement};
@@ -51,8 +49,6 @@ use super::placement::{CoreId, Placement};
 const GLOMMIO_IO_MEMORY_BYTES: usize = 1 << 20;
 /// Entries of glommio's rings: timers, the eventfd, cold reads.
 const GLOMMIO_RING_ENTRIES: usize = 128;
-/// Connections the kernel may hold before they are accepted.
-const BACKLOG_COUNT: i32 = 8192;
 
 /// What a core's thread starts from.
 #[derive(Debug)]
@@ -81,6 +77,8 @@ pub struct CoreSeed {
     pub proofs: ProofDesk,
     /// Where the vault is asked, where there is one.
     pub vault: Option<VaultDesk>,
+    /// Where it listens.
+    pub listeners: CoreListeners,
     /// What all cores share.
     pub shared: Arc<Shared>,
     /// Where the certificate in force is, when TLS is served.
@@ -98,10 +96,6 @@ pub struct Started {
     pub ring: RingAddress,
     /// Its ring, for other threads.
     pub waker: RingWaker,
-    /// Where it listens for plain HTTP.
-    pub address: SocketAddr,
-    /// Where it listens for HTTPS.
-    pub tls_address: Option<SocketAddr>,
 }
 
 /// What a core reports: itself and how its start went.
@@ -179,13 +173,11 @@ fn build(seed: CoreSeed) -> Result<(CoreParts, Started), String> {
         ring.place_workers(&seed.spare_cpus).map_err(|error| chain(&error))?;
     }
     let stream = start_stream(&seed, slots)?;
-    let (listener, address) = start_listener(&seed, seed.config.node.listen, &mut ring)?;
-    let (tls, tls_address) = start_tls(&seed, &mut ring)?.unzip();
+    let listener = ring.listen(seed.listeners.plain).map_err(|error| chain(&error))?;
+    let tls = start_tls(seed.listeners.encrypted, seed.certificates, &mut ring)?;
     let started = Started {
         ring: ring.address().map_err(|error| format!("share the ring: {error}"))?,
         waker: ring.waker(),
-        address,
-        tls_address,
     };
     let (entropy, ticket_key) = (random_bytes()?, random_bytes()?);
     let has_keys = seed.placement.core_of(KEY_SHARD) == seed.id;
@@ -253,32 +245,13 @@ fn start_stream(seed: &CoreSeed, slots: Vec<crate::buffer::FreeSlot>) -> Result<
 }
 
 fn start_tls(
-    seed: &CoreSeed,
+    socket: Option<TcpListener>,
+    certificates: Option<Arc<Certificates>>,
     ring: &mut CoreRing,
-) -> Result<Option<(CoreTls, SocketAddr)>, String> {
-    let (Some(tls), Some(certificates)) = (&seed.config.tls, &seed.certificates) else {
+) -> Result<Option<CoreTls>, String> {
+    let (Some(socket), Some(certificates)) = (socket, certificates) else {
         return Ok(None);
     };
-    let (listener, address) = start_listener(seed, tls.listen, ring)?;
-    Ok(Some((CoreTls::new(listener, Arc::clone(certificates)), address)))
-}
-
-fn start_listener(
-    seed: &CoreSeed,
-    address: SocketAddr,
-    ring: &mut CoreRing,
-) -> Result<(ListenerId, SocketAddr), String> {
-    let backlog_count = backlog_count_max().map_or(BACKLOG_COUNT, |max| BACKLOG_COUNT.min(max));
-    let first = seed.id.index() == 0 && address == seed.config.node.listen;
-    if backlog_count < BACKLOG_COUNT && first {
-        log::info!(
-            "{backlog_count} connections may wait to be accepted on each core; more at once lose \
-             a second each: raise net.core.somaxconn to {BACKLOG_COUNT} where bursts come"
-        );
-    }
-    let failed = |error: &dyn std::error::Error| format!("listen on {address}: {}", chain(error));
-    let socket = listen(ListenShape { address, backlog_count }).map_err(|error| failed(&error))?;
-    let bound = socket.local_addr().map_err(|error| failed(&error))?;
-    let listener = ring.listen(socket).map_err(|error| failed(&error))?;
-    Ok((listener, bound))
+    let listener = ring.listen(socket).map_err(|error| chain(&error))?;
+    Ok(Some(CoreTls::new(listener, certificates)))
 }

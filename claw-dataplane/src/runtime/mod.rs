@@ -1,11 +1,12 @@
 //! Boot, placement, mesh and fatal stops: the only place threads start.
 //!
 //! [`boot`] turns a configuration into running cores: it plans which core runs which shard
-//! ([`placement`]), opens the store ([`open`]: recovery, through [`rebuild`]), starts one thread
-//! with a glommio executor per core ([`core_thread`]), one for [`housekeeping`], one for the
-//! [`prover`] and one for the link to the vault ([`payments`]), and waits for a signal. [`vault`]
-//! is that other process. What a core does is in `node`; what a request means is in `claw-core`.
+//! ([`placement`]), claims its [`address`]es, opens the store ([`open`]: recovery, through
+//! [`rebuild`]), starts one thread with a glommio executor per core ([`core_thread`]), one for
+//! [`housekeeping`], one for the [`prover`] and one for the link to the vault ([`payments`]), and
+//! waits for a signal. [`vault`] is that other process. What a core does is in `node`; what a request means is in `claw-core`.
 
+pub mod address;
 pub mod boot;
 pub mod core_thread;
 pub mod error;

@@ -1,6 +1,7 @@
 //! The ring against the real kernel: loopback sockets, temporary files, two threads.
 
 mod hosted;
+mod listening;
 mod parking;
 mod sockets;
 mod storage;
@@ -8,7 +9,7 @@ mod storage;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use super::{Completion, CoreRing, ListenShape, RingShape, listen};
+use super::{ClaimedAddress, Completion, CoreRing, RingShape};
 use crate::buffer::ReceiveShape;
 
 /// Longer than anything here takes; a test that waits so long has failed.
@@ -23,11 +24,9 @@ fn ring_with_receive(receive: ReceiveShape) -> CoreRing {
 }
 
 fn loopback_listener() -> (TcpListener, SocketAddr) {
-    let listener =
-        listen(ListenShape { address: SocketAddr::from(([127, 0, 0, 1], 0)), backlog_count: 1024 })
-            .unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
+    let claimed = ClaimedAddress::claim(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = claimed.address();
+    (claimed.listen(1, 1024).unwrap().remove(0), address)
 }
 
 /// A folder on the disk that holds the build: a memory filesystem is no place for direct files.
