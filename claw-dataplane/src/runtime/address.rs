@@ -6,6 +6,7 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::ring::{ClaimedAddress, RingError, backlog_count_max};
@@ -14,6 +15,9 @@ use super::error::{BootError, chain};
 
 /// Connections that may wait to be accepted on each core, where the kernel allows as many.
 const BACKLOG_COUNT: i32 = 8192;
+/// How long a start waits for an address that a killed node may still have.
+const RELEASE_WAIT_MAX: Duration = Duration::from_secs(3);
+const RELEASE_LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// What a node has claimed.
 #[derive(Debug)]
@@ -61,18 +65,30 @@ impl NodeAddresses {
     }
 }
 
+/// A node that was killed has its address until the kernel has ended what its rings had in flight,
+/// which goes on behind the end of the process: whoever starts it again at once waits for that.
 fn claim(address: &mut SocketAddr) -> Result<ClaimedAddress, BootError> {
-    let claimed = ClaimedAddress::claim(*address).map_err(|error| refused(*address, &error))?;
-    *address = claimed.address();
-    Ok(claimed)
+    let began = Instant::now();
+    loop {
+        match ClaimedAddress::claim(*address) {
+            Ok(claimed) => {
+                *address = claimed.address();
+                return Ok(claimed);
+            }
+            Err(error) if is_in_use(&error) && began.elapsed() < RELEASE_WAIT_MAX => {
+                std::thread::sleep(RELEASE_LOOK_AGAIN);
+            }
+            Err(error) => return Err(refused(*address, &error)),
+        }
+    }
+}
+
+fn is_in_use(error: &RingError) -> bool {
+    matches!(error, RingError::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse)
 }
 
 fn refused(address: SocketAddr, error: &RingError) -> BootError {
-    let in_use = matches!(
-        error,
-        RingError::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse
-    );
-    let reason = if in_use {
+    let reason = if is_in_use(error) {
         format!(
             "another program listens there, perhaps another node; `ss -ltnp 'sport = :{}'` shows \
              which: stop it, or choose another address",

@@ -2,7 +2,8 @@
 //!
 //! Owns the order of a start: everything that can be refused is refused before anything is written
 //! (configuration, schema, keys, addresses that somebody has), then the device is locked and the
-//! log recovered, then time is waited for, then cores start. Blocks the calling thread until a signal asks for the end.
+//! log recovered, then time is waited for, then cores start. Blocks the calling thread until a
+//! signal asks for the end.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
