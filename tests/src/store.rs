@@ -111,6 +111,11 @@ impl Store {
         self.environment = gateway.environment();
     }
 
+    /// Its vault logs to this device.
+    pub fn pay_from(&mut self, device: &str) {
+        self.environment.push(("CLAW_PAYMENTS_DEVICE".to_owned(), device.to_owned()));
+    }
+
     /// Its orders are paid for as its own `vault.toml` says: at a local gateway.
     pub fn pay_as_made(&mut self) {
         self.environment = vec![("CLAW_PAYMENTS_KIND".to_owned(), "local".to_owned())];

@@ -1,4 +1,4 @@
-//! `claw vault`, running: the lock, the journal, the workers, the socket.
+//! `claw vault`, running: the lock, the log, the workers, the socket.
 //!
 //! Owns the process's parts and their order: what can be refused is refused before the node is
 //! told that there is a vault. One connection counts, the newest: a node that was started again
@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -21,10 +22,9 @@ use claw_core::payment::{ANSWER_BYTES_MAX, Answer, Ask};
 
 use crate::node::clock::read_utc_ms;
 
-use crate::vault::book::{Book, Question, Said};
+use crate::vault::book::{Question, Said};
 use crate::vault::desk::{Answers, Desk};
 use crate::vault::gateway::Gateway;
-use crate::vault::journal::Journal;
 use crate::vault::link::{self, Frame, VERSION};
 use crate::vault::settings::{Kind, Secret, Settings, folder, socket_path};
 use crate::vault::stripe::Stripe;
@@ -32,12 +32,11 @@ use crate::vault::teller::Teller;
 use crate::vault::{sandbox, webhook};
 
 use super::placement::run_on;
+use super::vault_log;
 
 /// How long a start waits for a vault that is ending.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_INTERVAL: Duration = Duration::from_millis(20);
-/// A journal longer than this is written anew at a start: some hundred thousand orders.
-const JOURNAL_BYTES_KEPT: u64 = 64 << 20;
 /// How long a write to the node may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -101,17 +100,23 @@ pub fn run(running: Running<'_>) -> Result<()> {
     let local = start_gateway(&folder, &mut settings, webhook_url.as_deref())?;
     let base_url = settings.base_url.clone().context("no gateway to ask")?;
     let gateway: Arc<dyn Gateway> = Arc::new(Stripe::new(&settings, &base_url));
-    let (journal, book) = open_journal(&folder.join("journal"))?;
-    log::info!("the vault knows {} orders, asks {base_url}", book.orders_count());
-    let (workers, questions) = channel();
-    let node = Node::default();
-    let desk = Arc::new(Desk::new(journal, book, workers, Box::new(node.clone())));
-    let questions = Arc::new(Mutex::new(questions));
+    let (opened, book) = vault_log::open(&folder, &settings.device)?;
+    log::info!(
+        "the vault knows {} orders, asks {base_url}, logs to {}",
+        book.orders_count(),
+        opened.folder().display()
+    );
     let listener = bind(store_dir)?;
     if let Some(cpu) = settings.cpu {
         run_on(&[cpu]);
     }
-    sandbox::enter(&folder, local.is_some());
+    sandbox::enter(&[&folder, opened.folder()], local.is_some());
+    // Every thread is started inside.
+    let journal = Box::new(opened.start()?);
+    let (workers, questions) = channel();
+    let node = Node::default();
+    let desk = Arc::new(Desk::new(journal, book, workers, Box::new(node.clone())));
+    let questions = Arc::new(Mutex::new(questions));
     for _ in 0..settings.calls_max {
         let (desk, gateway) = (Arc::clone(&desk), Arc::clone(&gateway));
         let questions = Arc::clone(&questions);
@@ -121,20 +126,6 @@ pub fn run(running: Running<'_>) -> Result<()> {
         spawn(move || watch(child));
     }
     serve(&listener, &settings, &desk, &node)
-}
-
-/// Opens the journal; one that has grown is written anew first, without what is long over.
-fn open_journal(path: &Path) -> Result<(Journal, Book)> {
-    let mut book = Book::default();
-    let journal = Journal::open(path, |payload| book.take(payload))?;
-    if std::fs::metadata(path)?.len() < JOURNAL_BYTES_KEPT {
-        return Ok((journal, book));
-    }
-    drop(journal);
-    Journal::rewrite(path, &book.records(read_utc_ms()))?;
-    let mut book = Book::default();
-    let journal = Journal::open(path, |payload| book.take(payload))?;
-    Ok((journal, book))
 }
 
 fn serve(
@@ -265,9 +256,9 @@ fn uuid_text() -> Result<String> {
 }
 
 /// Starts a thread that ends with its process.
-fn spawn(work: impl FnOnce() + Send + 'static) {
+pub(super) fn spawn(work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     #[expect(clippy::disallowed_methods, reason = "runtime/ is where threads start")]
-    drop(std::thread::spawn(work));
+    std::thread::spawn(work)
 }
 
 /// The kernel ends this process when the thread that started it does. Whoever started it may have

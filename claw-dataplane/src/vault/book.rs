@@ -1,6 +1,6 @@
 //! What the vault knows of each order: what was begun, what it is called, what came of it.
 //!
-//! Made of the journal's records and of nothing else, so a start knows what the last run knew.
+//! Made of the log's records and of nothing else, so a start knows what the last run knew.
 //! Owns the records' bytes. Deliberately keeps no client secret, and of the means of payment only
 //! the gateway's token, which an authorisation whose result nobody knows is asked again with.
 
@@ -13,7 +13,7 @@ use claw_common::time::UnixMs;
 use claw_core::codec::{CodecError, Decode as _, Reader, Writer};
 use claw_core::payment::{Ask, PaymentStep, Verdict};
 
-use super::journal::PAYLOAD_BYTES_MAX;
+use super::journal::RECORD_BYTES_MAX;
 
 const BEGUN: u8 = 1;
 const KNOWN: u8 = 2;
@@ -166,7 +166,7 @@ pub struct Book {
 }
 
 impl Book {
-    /// The records that a journal of what is not old has: what a start that begins anew writes.
+    /// The records of what is not old: what a snapshot holds.
     pub fn records(&self, now_ms: UnixMs) -> Vec<Vec<u8>> {
         let mut records = Vec::new();
         for (order, book) in self.orders.iter().filter(|(_, book)| !book.is_old(now_ms)) {
@@ -214,7 +214,7 @@ impl Book {
 
     /// Takes a record of the journal in.
     pub fn take(&mut self, payload: &[u8]) -> Result<()> {
-        self.read(payload).context("a record of the journal cannot be read: upgrade the vault")
+        self.read(payload).context("a record of the vault's log cannot be read: upgrade the vault")
     }
 
     fn read(&mut self, payload: &[u8]) -> Result<(), CodecError> {
@@ -266,7 +266,7 @@ impl Book {
 }
 
 fn record(write: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
-    let mut bytes = vec![0; PAYLOAD_BYTES_MAX];
+    let mut bytes = vec![0; RECORD_BYTES_MAX];
     let mut writer = Writer::new(&mut bytes);
     write(&mut writer);
     let written = writer.written();

@@ -27,7 +27,7 @@ pub trait Answers: Send + Sync {
 
 /// See the module.
 pub struct Desk {
-    journal: Journal,
+    journal: Box<dyn Journal>,
     state: Mutex<State>,
     workers: Mutex<Sender<Question>>,
     answers: Box<dyn Answers>,
@@ -45,9 +45,9 @@ struct State {
 }
 
 impl Desk {
-    /// A desk over what the journal knew.
+    /// A desk over what the log knew.
     pub fn new(
-        journal: Journal,
+        journal: Box<dyn Journal>,
         book: Book,
         workers: Sender<Question>,
         answers: Box<dyn Answers>,

@@ -6,7 +6,8 @@
 //!                           ^             |  intent, then result: [`journal`]      |
 //!                           +--- answer --+                          [`gateway`] <-+
 //! ```
-//! A process of its own (`claw vault`) with its own journal, keys and, where it is given one, core.
+//! A process of its own (`claw vault`) with its own log, device and keys and, where it
+//! is given one, core.
 //! An intent is durable before the gateway is called, a result before the node is told. An order
 //! and a step name one thing to be done: its gateway key never changes, so whatever is asked twice,
 //! by the node, after a crash of either, or by a webhook, is done once.

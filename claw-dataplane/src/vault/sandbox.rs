@@ -1,10 +1,10 @@
 //! What the vault gives up once it has what it needs: files outside its folder, and most of what
 //! the kernel offers.
 //!
-//! Landlock takes every file but the vault's own folder (and, to resolve a gateway's name, the
-//! resolver's files) away; a seccomp filter refuses the system calls by which a process becomes
-//! another, looks into another or changes the system. Where the kernel has one or the other not, it
-//! is said, and the vault runs without. A network namespace is the unit file's to give
+//! Landlock takes every file but the vault's own folder and its log's (and, to resolve a gateway's
+//! name, the resolver's files) away; a seccomp filter refuses the system calls by which a process
+//! becomes another, looks into another or changes the system. Where the kernel has one or the other
+//! not, it is said, and the vault runs without. A network namespace is the unit file's to give
 //! (`PrivateNetwork`, `RestrictAddressFamilies`): a process that has to reach the gateway cannot
 //! take its own network away.
 
@@ -52,8 +52,8 @@ const REFUSED: [libc::c_long; 22] = [
 ];
 
 /// Enters the sandbox; what is not to be had is named.
-pub fn enter(folder: &Path, has_children: bool) {
-    match restrict_files(folder) {
+pub fn enter(folders: &[&Path], has_children: bool) {
+    match restrict_files(folders) {
         Ok(RulesetStatus::FullyEnforced) => log::info!("sandbox: files outside the vault are shut"),
         Ok(status) => log::warn!("sandbox: landlock is {status:?} on this kernel"),
         Err(error) => log::warn!("sandbox: no landlock: {error}"),
@@ -67,10 +67,12 @@ pub fn enter(folder: &Path, has_children: bool) {
     }
 }
 
-fn restrict_files(folder: &Path) -> Result<RulesetStatus> {
+fn restrict_files(folders: &[&Path]) -> Result<RulesetStatus> {
     let abi = ABI::V3;
     let mut rules = Ruleset::default().handle_access(AccessFs::from_all(abi))?.create()?;
-    rules = rules.add_rule(PathBeneath::new(PathFd::new(folder)?, AccessFs::from_all(abi)))?;
+    for folder in folders {
+        rules = rules.add_rule(PathBeneath::new(PathFd::new(folder)?, AccessFs::from_all(abi)))?;
+    }
     for path in READ {
         if let Ok(open) = PathFd::new(path) {
             let read = if Path::new(path).is_dir() {

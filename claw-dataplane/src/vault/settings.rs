@@ -1,7 +1,7 @@
 //! `vault.toml`: who is asked for money, and with which keys. Read by `claw vault` alone.
 //!
-//! The environment wins (`CLAW_PAYMENTS_KIND`, `_BASE_URL`, `_API_KEY`, `_WEBHOOK_SECRET`), so that
-//! keys need no file. Secrets are wiped when they are dropped and never shown.
+//! The environment wins (`CLAW_PAYMENTS_KIND`, `_BASE_URL`, `_API_KEY`, `_WEBHOOK_SECRET`,
+//! `_DEVICE`), so that keys need no file. Secrets are wiped when they are dropped and never shown.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ pub const SETTINGS_FILE: &str = "vault.toml";
 /// What the template writes.
 pub const TEMPLATE: &str = "\
 # Who is asked for money. Read by `claw vault` alone: the node that serves shoppers never sees it.
-# CLAW_PAYMENTS_KIND, CLAW_PAYMENTS_BASE_URL, CLAW_PAYMENTS_API_KEY and CLAW_PAYMENTS_WEBHOOK_SECRET
-# in the environment of `claw vault` win over this file.
+# CLAW_PAYMENTS_KIND, CLAW_PAYMENTS_BASE_URL, CLAW_PAYMENTS_API_KEY, CLAW_PAYMENTS_WEBHOOK_SECRET
+# and CLAW_PAYMENTS_DEVICE in the environment of `claw vault` win over this file.
 
 # \"none\": nothing is paid for. \"local\": the vault starts `claw gateway`, which moves no money.
 # \"stripe\": a gateway that speaks Stripe's API, at base_url, with api_key.
@@ -33,6 +33,9 @@ kind = \"local\"
 # timeout_ms = 10000
 # calls_max = 16
 
+# Where its own log lies, apart from the store's: a folder here, or on a device of its own.
+# device = \"file:log\"
+
 # The CPU it runs on; any when it is not given.
 # cpu = 1
 ";
@@ -42,6 +45,8 @@ const STRIPE_URL: &str = "https://api.stripe.com";
 const TIMEOUT_MS_DEFAULT: u64 = 10_000;
 /// Calls at once unless the file says otherwise.
 const CALLS_DEFAULT: usize = 16;
+/// Where the log lies unless the file says otherwise.
+const DEVICE_DEFAULT: &str = "file:log";
 /// Most calls at once.
 pub const CALLS_MAX: usize = 256;
 
@@ -124,6 +129,7 @@ struct File {
     gateway_args: Vec<String>,
     timeout_ms: Option<u64>,
     calls_max: Option<usize>,
+    device: Option<String>,
     cpu: Option<usize>,
 }
 
@@ -144,6 +150,8 @@ pub struct Settings {
     pub timeout_ms: u64,
     /// Calls at once.
     pub calls_max: usize,
+    /// URL of the device that its log lies on; a folder may be relative to the vault's.
+    pub device: String,
     /// The CPU to run on.
     pub cpu: Option<usize>,
 }
@@ -184,6 +192,9 @@ impl Settings {
             gateway_args: file.gateway_args,
             timeout_ms: file.timeout_ms.unwrap_or(TIMEOUT_MS_DEFAULT),
             calls_max: file.calls_max.unwrap_or(CALLS_DEFAULT),
+            device: environment("DEVICE")
+                .or(file.device)
+                .unwrap_or_else(|| DEVICE_DEFAULT.to_owned()),
             cpu: file.cpu,
         };
         let missing = kind == Kind::Stripe && settings.api_key.reveal().is_empty();
@@ -227,7 +238,7 @@ mod tests {
         );
         let settings = Settings::parse(&said, nothing).unwrap();
         assert_eq!(settings.base_url.as_deref(), Some("https://api.stripe.com"));
-        assert_eq!(settings.cpu, Some(1));
+        assert_eq!((settings.device.as_str(), settings.cpu), ("file:log", Some(1)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod bad_days;
 mod cards;
+mod device;
 mod orders;
 mod shop;
 mod webhooks;
