@@ -198,6 +198,17 @@ impl Node {
         unsafe { libc::kill(pid, libc::SIGKILL) == 0 }
     }
 
+    /// The interfaces of the network that its vault sees, by name.
+    ///
+    /// # Panics
+    /// When it has no vault.
+    pub fn vault_interfaces(&self) -> Vec<String> {
+        let pid = self.vault_pid().expect("it has a vault");
+        let table = std::fs::read_to_string(format!("/proc/{pid}/net/dev")).expect("our own");
+        let names = table.lines().filter_map(|line| Some(line.split_once(':')?.0.trim()));
+        names.map(str::to_owned).collect()
+    }
+
     /// A client that signs with one of the store's keys.
     ///
     /// # Panics

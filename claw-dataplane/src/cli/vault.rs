@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::runtime::vault::{Running, run as serve};
+use crate::runtime::vault_broker;
 use crate::vault::settings::Settings;
 
 /// Run the vault of a store: the only process that talks to the payment gateway.
@@ -30,10 +31,17 @@ pub struct VaultArgs {
     /// End with the process that started it
     #[arg(long)]
     supervised: bool,
+    /// Be the process that connects for a vault, to this address alone
+    #[arg(long, value_name = "HOST:PORT", hide = true)]
+    broker_for: Option<String>,
 }
 
 /// Runs the verb.
 pub fn run(args: &VaultArgs) -> Result<ExitCode> {
+    if let Some(target) = &args.broker_for {
+        vault_broker::run(target)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = Settings::load(&args.store)?;
     serve(Running {
         store_dir: &args.store,

@@ -4,8 +4,9 @@
 //! ([`placement`]), claims its [`address`]es, opens the store ([`open`]: recovery, through
 //! [`rebuild`]), starts one thread with a glommio executor per core ([`core_thread`]), one for
 //! [`housekeeping`], one for the [`prover`] and one for the link to the vault ([`payments`]), and
-//! waits for a signal. [`vault`] is that other process, with its own [`vault_log`]. What a core
-//! does is in `node`; what a request means is in `claw-core`.
+//! waits for a signal. [`vault`] is that other process, with its own [`vault_log`] and a
+//! [`vault_broker`] that connects for it. What a core does is in `node`; what a request means is in
+//! `claw-core`.
 
 pub mod address;
 pub mod boot;
@@ -21,4 +22,5 @@ pub mod prover;
 pub mod rebuild;
 pub mod signals;
 pub mod vault;
+pub mod vault_broker;
 pub mod vault_log;

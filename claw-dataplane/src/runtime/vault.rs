@@ -32,7 +32,7 @@ use crate::vault::teller::Teller;
 use crate::vault::{sandbox, webhook};
 
 use super::placement::run_on;
-use super::vault_log;
+use super::{vault_broker, vault_log};
 
 /// How long a start waits for a vault that is ending.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -99,7 +99,10 @@ pub fn run(running: Running<'_>) -> Result<()> {
     }
     let local = start_gateway(&folder, &mut settings, webhook_url.as_deref())?;
     let base_url = settings.base_url.clone().context("no gateway to ask")?;
-    let gateway: Arc<dyn Gateway> = Arc::new(Stripe::new(&settings, &base_url));
+    let (connecting, broker) = vault_broker::start(&base_url)?;
+    // Both were started where the network is; nothing here has a thread yet.
+    sandbox::leave_network();
+    let gateway: Arc<dyn Gateway> = Arc::new(Stripe::new(&settings, &base_url, broker));
     let (opened, book) = vault_log::open(&folder, &settings.device)?;
     log::info!(
         "the vault knows {} orders, asks {base_url}, logs to {}",
@@ -122,8 +125,10 @@ pub fn run(running: Running<'_>) -> Result<()> {
         let questions = Arc::clone(&questions);
         spawn(move || work(&desk, &*gateway, &questions));
     }
-    if let Some(child) = local {
-        spawn(move || watch(child));
+    for (child, name) in
+        local.map(|child| (child, "local gateway")).into_iter().chain([(connecting, "broker")])
+    {
+        spawn(move || watch(child, name));
     }
     serve(&listener, &settings, &desk, &node)
 }
@@ -241,11 +246,11 @@ fn start_gateway(
     Ok(Some(child))
 }
 
-/// A local gateway that ends takes the vault with it: both are started again.
-#[expect(clippy::exit, reason = "the supervisor starts both again")]
-fn watch(mut child: Child) {
+/// A process of its own that ends takes the vault with it: all are started again.
+#[expect(clippy::exit, reason = "the supervisor starts all again")]
+fn watch(mut child: Child, name: &str) {
     let status = child.wait();
-    log::error!("the local gateway has ended ({status:?}): so does the vault");
+    log::error!("the vault's {name} has ended ({status:?}): so does the vault");
     std::process::exit(1);
 }
 

@@ -19,6 +19,7 @@
 //! Deliberately knows no stock, no price and no card: the node sends a token of the gateway's.
 
 pub mod book;
+pub mod broker;
 pub mod desk;
 pub mod gateway;
 pub mod journal;
@@ -27,4 +28,5 @@ pub mod sandbox;
 pub mod settings;
 pub mod stripe;
 pub mod teller;
+pub mod transport;
 pub mod webhook;

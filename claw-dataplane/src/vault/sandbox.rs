@@ -1,12 +1,11 @@
-//! What the vault gives up once it has what it needs: files outside its folder, and most of what
-//! the kernel offers.
+//! What the vault gives up once it has what it needs: the network, files outside its folders, and
+//! most of what the kernel offers.
 //!
-//! Landlock takes every file but the vault's own folder and its log's (and, to resolve a gateway's
-//! name, the resolver's files) away; a seccomp filter refuses the system calls by which a process
-//! becomes another, looks into another or changes the system. Where the kernel has one or the other
-//! not, it is said, and the vault runs without. A network namespace is the unit file's to give
-//! (`PrivateNetwork`, `RestrictAddressFamilies`): a process that has to reach the gateway cannot
-//! take its own network away.
+//! It moves into a network namespace of its own, in which there is nothing: its broker, started
+//! before, hands connections to the gateway in. Landlock takes every file but the vault's own
+//! folder and its log's away; a seccomp filter refuses the system calls by which a process becomes
+//! another, looks into another, connects or changes the system. What the kernel has not or does
+//! not allow is named, and the vault runs without.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +17,7 @@ use landlock::{
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule};
 
-/// What names and trust are read from.
+/// What a broker reads names from.
 const READ: [&str; 6] =
     ["/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/usr", "/lib"];
 
@@ -51,29 +50,58 @@ const REFUSED: [libc::c_long; 22] = [
     libc::SYS_reboot,
 ];
 
-/// Enters the sandbox; what is not to be had is named.
+/// Reaching anybody: for the vault, which listens by then and has a broker.
+const REFUSED_NETWORK: [libc::c_long; 3] = [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen];
+
+/// Leaves every network for one without interfaces. Called before there are threads: they would
+/// stay, and a user namespace, which whoever is not root needs for it, is refused to a process that
+/// has any.
+pub fn leave_network() {
+    // SAFETY: the call takes flags and touches no memory.
+    let left = unsafe { libc::unshare(libc::CLONE_NEWNET) } == 0
+        // SAFETY: as above.
+        || unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET) } == 0;
+    if left {
+        log::info!("sandbox: no network but what the broker hands in");
+    } else {
+        let error = std::io::Error::last_os_error();
+        log::warn!("sandbox: no network namespace of its own: {error}");
+    }
+}
+
+/// Enters the vault's sandbox; what is not to be had is named.
 pub fn enter(folders: &[&Path], has_children: bool) {
-    match restrict_files(folders) {
-        Ok(RulesetStatus::FullyEnforced) => log::info!("sandbox: files outside the vault are shut"),
-        Ok(status) => log::warn!("sandbox: landlock is {status:?} on this kernel"),
-        Err(error) => log::warn!("sandbox: no landlock: {error}"),
-    }
-    match restrict_calls() {
-        Ok(()) => log::info!("sandbox: {} system calls are refused", REFUSED.len()),
-        Err(error) => log::warn!("sandbox: no seccomp filter: {error}"),
-    }
+    let refused: Vec<_> = REFUSED.into_iter().chain(REFUSED_NETWORK).collect();
+    shut("sandbox", restrict_files(folders, &[]), &refused);
     if has_children {
         log::info!("sandbox: the local gateway was started before and runs outside");
     }
 }
 
-fn restrict_files(folders: &[&Path]) -> Result<RulesetStatus> {
+/// Enters the broker's, which may read what names are resolved with, and connect.
+pub fn enter_broker() {
+    shut("broker's sandbox", restrict_files(&[], &READ), &REFUSED);
+}
+
+fn shut(name: &str, files: Result<RulesetStatus>, refused: &[libc::c_long]) {
+    match files {
+        Ok(RulesetStatus::FullyEnforced) => log::info!("{name}: other files are shut"),
+        Ok(status) => log::warn!("{name}: landlock is {status:?} on this kernel"),
+        Err(error) => log::warn!("{name}: no landlock: {error}"),
+    }
+    match restrict_calls(refused) {
+        Ok(()) => log::info!("{name}: {} system calls are refused", refused.len()),
+        Err(error) => log::warn!("{name}: no seccomp filter: {error}"),
+    }
+}
+
+fn restrict_files(folders: &[&Path], read: &[&str]) -> Result<RulesetStatus> {
     let abi = ABI::V3;
     let mut rules = Ruleset::default().handle_access(AccessFs::from_all(abi))?.create()?;
     for folder in folders {
         rules = rules.add_rule(PathBeneath::new(PathFd::new(folder)?, AccessFs::from_all(abi)))?;
     }
-    for path in READ {
+    for path in read {
         if let Ok(open) = PathFd::new(path) {
             let read = if Path::new(path).is_dir() {
                 AccessFs::from_read(abi)
@@ -86,9 +114,9 @@ fn restrict_files(folders: &[&Path]) -> Result<RulesetStatus> {
     Ok(rules.restrict_self()?.ruleset)
 }
 
-fn restrict_calls() -> Result<()> {
+fn restrict_calls(refused: &[libc::c_long]) -> Result<()> {
     let rules: BTreeMap<i64, Vec<SeccompRule>> =
-        REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+        refused.iter().map(|call| (*call, Vec::new())).collect();
     let refuse = SeccompAction::Errno(u32::try_from(libc::EPERM)?);
     let filter = SeccompFilter::new(
         rules,

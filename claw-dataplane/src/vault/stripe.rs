@@ -4,13 +4,17 @@
 //! "Idempotent requests", "Errors"). HTTP is `ureq`'s, TLS rustls'; a body is never logged, and an
 //! error keeps the gateway's code, not its sentences.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use claw_common::id::Id;
 use serde_json::Value;
+use ureq::unversioned::transport::{Connector as _, RustlsConnector};
 
+use super::broker::Broker;
 use super::gateway::{Charge, Gateway, Intent, Status, Trouble};
 use super::settings::{Secret, Settings};
+use super::transport::{BrokerConnector, NoResolver};
 
 /// The version whose shapes are read here.
 const STRIPE_VERSION: &str = "2025-03-31.basil";
@@ -26,13 +30,13 @@ pub struct Stripe {
 }
 
 impl Stripe {
-    /// A client of the gateway at `base_url`.
-    pub fn new(settings: &Settings, base_url: &str) -> Self {
+    /// A client of the gateway at `base_url`, over the broker's connections.
+    pub fn new(settings: &Settings, base_url: &str, broker: Broker) -> Self {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let tls = ureq::tls::TlsConfig::builder()
             .provider(ureq::tls::TlsProvider::Rustls)
             .root_certs(ureq::tls::RootCerts::WebPki)
-            .unversioned_rustls_crypto_provider(std::sync::Arc::new(provider))
+            .unversioned_rustls_crypto_provider(Arc::new(provider))
             .build();
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_millis(settings.timeout_ms)))
@@ -41,8 +45,9 @@ impl Stripe {
             .max_redirects(0)
             .tls_config(tls)
             .build();
+        let connector = BrokerConnector(Arc::new(broker)).chain(RustlsConnector::default());
         Self {
-            agent: config.into(),
+            agent: ureq::Agent::with_parts(config, connector, NoResolver),
             base_url: base_url.to_owned(),
             api_key: settings.api_key.clone(),
         }

@@ -1,4 +1,4 @@
-//! The vault's own device: apart from the store's, and failing without the node.
+//! What is the vault's alone: its device, which fails without the node, and no network.
 
 use claw_tests::{Gateway, Node, Store};
 
@@ -43,4 +43,17 @@ fn full_device_ends_the_vault_alone_and_every_order_is_paid_once() {
     shop.node.wait_for("nothing more is promised");
     assert_eq!(shop.places("clog"), [0, 8, 12]);
     assert!(shop.node.terminate().success(), "{}", shop.node.said());
+}
+
+#[test]
+fn vault_has_no_network_and_is_paid_through_its_broker() {
+    let mut shop = open_on("file:log");
+    shop.stock("clog", 5, 4900);
+    assert_eq!(shop.buy("clog", GOOD)["state"], "placed");
+    let said = shop.node.wait_for("sandbox: no network");
+    if said.contains("namespace") {
+        println!("skipped: this system lets nobody make a network namespace ({said})");
+        return;
+    }
+    assert_eq!(shop.node.vault_interfaces(), ["lo"]);
 }
