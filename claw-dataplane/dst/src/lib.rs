@@ -19,6 +19,7 @@ mod ask;
 mod device;
 mod gateway;
 mod invariants;
+pub mod knobs;
 mod node;
 pub mod options;
 mod oracle;

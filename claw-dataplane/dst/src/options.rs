@@ -6,6 +6,7 @@
 
 use core::fmt;
 
+use crate::knobs::Turned;
 use crate::random::{Purpose, Random};
 
 /// A deliberate mistake. Each must be caught, else the invariants are worth nothing.
@@ -78,6 +79,8 @@ pub struct Options {
     pub seed: u64,
     /// What the command line fixed.
     pub overrides: Overrides,
+    /// The knobs that were turned from where the seed set them, one bit each.
+    pub turned: Turned,
     /// Shards of the store.
     pub shards: u16,
     /// Cores, and so streams, at first; a start may find another count.
@@ -163,6 +166,7 @@ impl Options {
         let mut options = Self {
             seed,
             overrides,
+            turned: Turned::default(),
             shards,
             cores: pick(r, &[1, 2]),
             cores_change: r.chance(300),
@@ -216,7 +220,8 @@ impl Options {
         let shards = shards.map(|shards| format!(" --shards {shards}")).unwrap_or_default();
         let steps = steps.map(|steps| format!(" --steps {steps}")).unwrap_or_default();
         let canary = canary.map(|canary| format!(" --canary {canary}")).unwrap_or_default();
-        format!("cargo xtask dst --seed {}{shards}{steps}{canary} --trace", self.seed)
+        let turned = self.turned_arguments();
+        format!("cargo xtask dst --seed {}{shards}{steps}{canary}{turned} --trace", self.seed)
     }
 }
 
