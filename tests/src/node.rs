@@ -217,6 +217,29 @@ impl Node {
         Client::new(&self.url, Some(store.signer(key_name))).expect("the node's own address")
     }
 
+    /// Makes it stand still, as a machine does that is suspended: its sockets stay open.
+    ///
+    /// # Panics
+    /// When the system refuses to stop our own child.
+    pub fn stand_still(&self) {
+        self.signal(libc::SIGSTOP);
+    }
+
+    /// Lets it go on after [`Node::stand_still`].
+    ///
+    /// # Panics
+    /// When the system refuses to continue our own child.
+    pub fn go_on(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
+    fn signal(&self, signal: i32) {
+        let pid = i32::try_from(self.child.id()).expect("ids are small");
+        // SAFETY: kill takes two numbers and touches no memory of ours; the child is not waited
+        // for, so the id is its.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "our own child");
+    }
+
     /// `kill -9`, at once.
     ///
     /// # Panics

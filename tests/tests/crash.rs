@@ -4,6 +4,8 @@
 //! `kill -9`. After each start, everything acknowledged is asked for again with its own key, and
 //! must give the first answer; what was under way is asked for again too, and must then be done
 //! exactly once: stock, holds, sales and coupon uses are counted against the shoppers' own books.
+//! Now and then the node stands still before (`SIGSTOP`), longer than holds live, and goes on or
+//! dies.
 //! Segments are small and snapshots frequent, so that the log rolls over, is archived and begins
 //! from snapshots under the kills as well.
 //!
@@ -25,6 +27,10 @@ use shopper::market::{ANSWERS_PER_STORE, Market, busy_store, inspect};
 /// A kill comes at most this long after the shoppers started, so that it falls into start-up,
 /// first writes, full load and snapshots alike.
 const KILL_DELAY_MS_MAX: u64 = 1_200;
+/// A node that is stopped (SIGSTOP) stands still at most this long: longer than its holds live.
+const STOP_MS_MAX: u64 = 1_500;
+/// Of a hundred kills, before how many the node is stopped; half of those die stopped.
+const STOPS_PERCENT: u32 = 25;
 /// The log is inspected with the node dead after every so many kills.
 const INSPECT_EVERY: u64 = 5;
 
@@ -68,12 +74,8 @@ fn kill_one_store(rng: &mut ChaCha8Rng, shape: (&str, &[&str]), kills_max: u64) 
     let mut kill = 0;
     while kill < kills_max {
         kill += 1;
-        let delay = Duration::from_millis(rng.random_range(0..KILL_DELAY_MS_MAX));
-        market.shop_until(&store, &mut node, |node| {
-            // A random moment is the point: nothing is waited for here.
-            std::thread::sleep(delay);
-            node.kill();
-        });
+        let end = End::draw(rng);
+        market.shop_until(&store, &mut node, |node| end.come_to(node));
         if kill % INSPECT_EVERY == 0 {
             let (code, said) = store.claw(&["log", "verify"]);
             assert_eq!(code, Some(0), "kill {kill}: {said}");
@@ -89,6 +91,36 @@ fn kill_one_store(rng: &mut ChaCha8Rng, shape: (&str, &[&str]), kills_max: u64) 
     inspect(&store);
     assert!(market.orders_count() > 0, "nobody bought anything: this run has shown nothing");
     kill
+}
+
+/// How a run of a node ends. Random moments are the point: nothing is waited for here.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    before_kill: Duration,
+    /// How long it stands still before, and whether it is let go on again.
+    stopped: Option<(Duration, bool)>,
+}
+
+impl End {
+    fn draw(rng: &mut ChaCha8Rng) -> Self {
+        let mut moment = |ms_max: u64| Duration::from_millis(rng.random_range(0..ms_max));
+        let (before_kill, standing) = (moment(KILL_DELAY_MS_MAX), moment(STOP_MS_MAX));
+        let stops = rng.random_ratio(STOPS_PERCENT, 100);
+        Self { before_kill, stopped: stops.then(|| (standing, rng.random())) }
+    }
+
+    fn come_to(self, node: &mut Node) {
+        std::thread::sleep(self.before_kill);
+        if let Some((standing, goes_on)) = self.stopped {
+            node.stand_still();
+            std::thread::sleep(standing);
+            if goes_on {
+                node.go_on();
+                std::thread::sleep(self.before_kill);
+            }
+        }
+        node.kill();
+    }
 }
 
 fn say(line: &str) {

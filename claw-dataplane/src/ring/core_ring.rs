@@ -14,6 +14,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use io_uring::types::Timespec;
 use io_uring::{EnterFlags, IoUring, squeue};
@@ -110,7 +111,7 @@ impl CoreRing {
             starved: VecDeque::with_capacity(shape.connections_max),
             pool,
             arena: None,
-            bell: Arc::new(RingBell::new(Arc::clone(&eventfd))),
+            bell: Arc::new(RingBell::new(AtomicBool::new(false), Arc::clone(&eventfd))),
             eventfd,
             in_flight_count: 0,
             metrics: RingMetrics::default(),

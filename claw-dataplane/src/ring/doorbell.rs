@@ -12,12 +12,13 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use io_uring::opcode;
 use io_uring::types::{Fd, Timespec};
 
+use super::bell::{Bell, Signal};
 use super::completion::{Completion, PostSource, TimerId};
 use super::core_ring::RawCompletion;
 use super::user_data::{Key, Kind, UserData};
@@ -37,21 +38,12 @@ impl RingAddress {
     }
 }
 
-/// The flag, and what to signal with it.
-#[derive(Debug)]
-pub(super) struct RingBell {
-    rung: AtomicBool,
-    eventfd: Arc<OwnedFd>,
-}
+/// The bell of a ring, which sleeps on an eventfd.
+pub(super) type RingBell = Bell<AtomicBool, Arc<OwnedFd>>;
 
-impl RingBell {
-    pub(super) fn new(eventfd: Arc<OwnedFd>) -> Self {
-        Self { rung: AtomicBool::new(false), eventfd }
-    }
-
-    /// Whether it was rung since this was asked last.
-    pub(super) fn heard(&self) -> bool {
-        self.rung.load(Ordering::Relaxed) && self.rung.swap(false, Ordering::SeqCst)
+impl Signal for Arc<OwnedFd> {
+    fn signal(&self) {
+        signal_eventfd(self);
     }
 }
 
@@ -64,9 +56,7 @@ pub struct RingWaker {
 impl RingWaker {
     /// Makes the ring report a `Bell`.
     pub fn wake(&self) {
-        if !self.bell.rung.swap(true, Ordering::SeqCst) {
-            signal_eventfd(&self.bell.eventfd);
-        }
+        self.bell.ring();
     }
 }
 

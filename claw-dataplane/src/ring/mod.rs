@@ -26,6 +26,7 @@
 //! who may connect.
 
 mod accept;
+mod bell;
 mod completion;
 mod connection;
 mod core_ring;
