@@ -4,7 +4,7 @@
 //! were told, what the node shows, what the gateway was paid and what the audit of the stopped
 //! store says must be one. Deliberately knows no attack.
 
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -132,13 +132,14 @@ pub(crate) struct World {
     pub(crate) store: Store,
     gateway: Option<Gateway>,
     shards: u16,
+    /// Who looks.
+    operator: Mutex<Attacker>,
 }
 
 impl World {
     /// A store in which nothing is paid for.
     pub(crate) fn open(shards: u16) -> Self {
-        let store = fresh_store(shards);
-        Self { node: Node::start(&store), store, gateway: None, shards }
+        Self::start(fresh_store(shards), None, shards)
     }
 
     /// A store that is paid at a gateway which takes its time, so that a payment is under way while
@@ -147,7 +148,13 @@ impl World {
         let gateway = Gateway::start(&["--latency-ms", "2"]);
         let mut store = fresh_store(shards);
         store.pay_at(&gateway);
-        Self { node: Node::start(&store), store, gateway: Some(gateway), shards }
+        Self::start(store, Some(gateway), shards)
+    }
+
+    fn start(store: Store, gateway: Option<Gateway>, shards: u16) -> Self {
+        let node = Node::start(&store);
+        let operator = Mutex::new(Attacker::new(node.client(&store, "operator"), None));
+        Self { node, store, gateway, shards, operator }
     }
 
     /// So many with one key, each connected.
@@ -214,7 +221,7 @@ impl World {
     }
 
     pub(crate) fn read(&self, target: &str) -> Value {
-        let answer = self.attacker("operator").get(target);
+        let answer = self.operator.lock().expect("nobody panicked").get(target);
         assert_eq!(answer.status, 200, "{target}: {}", answer.json());
         answer.json()
     }
@@ -232,13 +239,7 @@ impl World {
                 page["sagas"].as_array().expect("a list").is_empty().then_some(())
             });
         }
-        let mut operator = self.attacker("operator");
-        let mut read = |order: &String| {
-            let answer = operator.get(&format!("/v1/orders/{order}"));
-            assert_eq!(answer.status, 200, "{}", answer.json());
-            answer.json()
-        };
-        orders.iter().map(&mut read).collect()
+        orders.iter().map(|order| self.read(&format!("/v1/orders/{order}"))).collect()
     }
 
     /// Waits until this is held and sold of a SKU: what one shard owes another comes by itself.
@@ -266,9 +267,11 @@ impl World {
 }
 
 fn fresh_store(shards: u16) -> Store {
-    // No limit of rates: an attacker with many sessions would not meet it.
+    // No limit of rates: an attacker with many sessions would not meet it. Little memory, since
+    // taking it is most of a start.
     let settings = [
         ("store.shards", shards.to_string()),
+        ("node.memory", "\"128MiB\"".to_owned()),
         ("limits.requests_per_second_per_session", "0".to_owned()),
     ];
     let settings = settings.each_ref().map(|(setting, value)| (*setting, value.as_str()));
