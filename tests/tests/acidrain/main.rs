@@ -15,11 +15,13 @@
 //!
 //! # What is tried here
 //!
-//! The 22 are few kinds, found again in shop after shop: these are the kinds, inventory (I),
-//! voucher (V) and cart (C). An attacker sees requests only, so a kind is tried the same way
-//! whether a shop fell to it by level or by scope; the column says where a shop is weak.
+//! The 22 are few kinds, found again in shop after shop. These are kinds of inventory (I), voucher
+//! (V) and cart attacks (C): I1, I2, V1 to V3, C1 and C2 are the paper's, the others are the same
+//! two mistakes at the other doors that our interface has. An attacker sees requests only, so a
+//! kind is tried the same way whether a shop fell to it by level or by scope; the column says where
+//! a shop is weak.
 //!
-//! | kind | why | what the shops did |
+//! | kind | why | what such a shop did |
 //! |---|---|---|
 //! | I1 | level | read the count, and wrote back one less |
 //! | I2 | scope | compared basket and stock, and took it off in a later transaction |

@@ -19,14 +19,14 @@ const CONNECTIONS: usize = 12;
 const REPEATS: usize = 25;
 
 /// One request, and whose key signs it.
-struct Drop {
+struct Raindrop {
     key: &'static str,
     method: &'static str,
     target: String,
     body: Value,
 }
 
-impl Drop {
+impl Raindrop {
     fn new(key: &'static str, (method, target): (&'static str, String), body: Value) -> Self {
         Self { key, method, target, body }
     }
@@ -74,7 +74,7 @@ fn rain(world: &World, request: &[u8]) -> (u16, Value) {
 }
 
 /// A drop of each kind that moves goods or money, and the orders that were there before.
-fn drops(world: &World, skus: &[String]) -> (Vec<Drop>, Vec<String>) {
+fn drops(world: &World, skus: &[String]) -> (Vec<Raindrop>, Vec<String>) {
     let lines: Vec<(&str, i64)> = skus.iter().map(|sku| (sku.as_str(), 1)).collect();
     let wanted = basket("ada", &lines);
     let mut shop = world.attacker("storefront-hmac");
@@ -87,21 +87,25 @@ fn drops(world: &World, skus: &[String]) -> (Vec<Drop>, Vec<String>) {
     let coupon = json!({"kind": "percent", "value": 100, "uses_max": 5});
     let shop = "storefront-hmac";
     let mut drops = vec![
-        Drop::new(shop, ("POST", "/v1/holds".into()), wanted.clone()),
-        Drop::new(shop, ("POST", "/v1/holds".into()), basket("ada", &lines[..1])),
-        Drop::new(shop, ("POST", "/v1/waitlist".into()), basket("ada", &lines[..1])),
-        Drop::new(shop, ("POST", "/v1/checkouts".into()), wanted.clone()),
-        Drop::new(shop, ("POST", "/v1/checkouts".into()), basket("ada", &lines[..1])),
-        Drop::new(shop, ("DELETE", released), Value::Null),
-        Drop::new(shop, ("POST", format!("{extended}/extend")), json!({"ttl_ms": 90_000})),
-        Drop::new(shop, ("PUT", line), json!({"quantity": 3})),
-        Drop::new("source", ("POST", stock_path(&skus[0])), json!({"delta": 7, "reason": "a"})),
-        Drop::new("source", ("POST", stock_path(&skus[0])), json!({"delta": -2, "reason": "b"})),
-        Drop::new("source", ("PUT", coupon_path("RAIN")), coupon),
+        Raindrop::new(shop, ("POST", "/v1/holds".into()), wanted.clone()),
+        Raindrop::new(shop, ("POST", "/v1/holds".into()), basket("ada", &lines[..1])),
+        Raindrop::new(shop, ("POST", "/v1/waitlist".into()), basket("ada", &lines[..1])),
+        Raindrop::new(shop, ("POST", "/v1/checkouts".into()), wanted.clone()),
+        Raindrop::new(shop, ("POST", "/v1/checkouts".into()), basket("ada", &lines[..1])),
+        Raindrop::new(shop, ("DELETE", released), Value::Null),
+        Raindrop::new(shop, ("POST", format!("{extended}/extend")), json!({"ttl_ms": 90_000})),
+        Raindrop::new(shop, ("PUT", line), json!({"quantity": 3})),
+        Raindrop::new("source", ("POST", stock_path(&skus[0])), json!({"delta": 7, "reason": "a"})),
+        Raindrop::new(
+            "source",
+            ("POST", stock_path(&skus[0])),
+            json!({"delta": -2, "reason": "b"}),
+        ),
+        Raindrop::new("source", ("PUT", coupon_path("RAIN")), coupon),
     ];
     let path = |order: &str, step: &str| format!("/v1/orders/{order}/{step}");
     let asked = steps.iter().map(|(order, step)| ("POST", path(order, step)));
-    drops.extend(asked.map(|place| Drop::new(shop, place, Value::Null)));
+    drops.extend(asked.map(|place| Raindrop::new(shop, place, Value::Null)));
     (drops, steps.map(|(order, _)| order).into())
 }
 
