@@ -2,11 +2,13 @@
 //!
 //! Owns nothing but the call; the measurement is the node's.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use claw_dataplane::log::{DeviceUrl, FileStore};
 use serde::Serialize;
 
-use crate::Bench;
+use crate::bench::Bench;
 
 /// Segment size of the probed store; the probe has a file of its own.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -14,6 +16,8 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 /// The probe's result.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct DeviceFigures {
+    /// What the folder is mounted from, and its filesystem.
+    pub(crate) name: String,
     pub(crate) rows: Vec<DeviceRow>,
 }
 
@@ -30,8 +34,7 @@ pub(crate) struct DeviceRow {
 
 /// Probes the device under the scratch folder.
 pub(crate) fn probe(bench: &Bench) -> Result<DeviceFigures> {
-    let folder = tempfile::tempdir_in(&bench.scratch)
-        .with_context(|| format!("make a folder in {}", bench.scratch.display()))?;
+    let folder = bench.folder()?;
     let store = FileStore::open(DeviceUrl::file(folder.path()), SEGMENT_BYTES)?;
     let report = store.probe()?;
     let rows = report
@@ -46,5 +49,35 @@ pub(crate) fn probe(bench: &Bench) -> Result<DeviceFigures> {
             p99_us: row.p99_us,
         })
         .collect();
-    Ok(DeviceFigures { rows })
+    Ok(DeviceFigures { name: name(&bench.scratch)?, rows })
+}
+
+/// What a folder is mounted from.
+fn name(folder: &Path) -> Result<String> {
+    let folder = folder.canonicalize().with_context(|| format!("find {}", folder.display()))?;
+    let mounts = std::fs::read_to_string("/proc/self/mounts").context("read the mounts")?;
+    Ok(mount_of(&folder, &mounts).unwrap_or_else(|| "unknown".to_owned()))
+}
+
+/// The last of the mounts nearest to a folder: it hides those before it.
+fn mount_of(folder: &Path, mounts: &str) -> Option<String> {
+    let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let above = fields.filter(|fields| fields.len() > 2 && folder.starts_with(fields[1]));
+    let nearest = above.max_by_key(|fields| fields[1].len())?;
+    Some(format!("{} on {}", nearest[2], nearest[0]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_mount_is_the_device() {
+        let mounts =
+            "/dev/vda / ext4 rw 0 0\ntmpfs /var tmpfs rw 0 0\n/dev/nvme0 /var/tmp xfs rw 0 0\n";
+        let of = |folder: &str| mount_of(Path::new(folder), mounts);
+        assert_eq!(of("/var/tmp/x").as_deref(), Some("xfs on /dev/nvme0"));
+        assert_eq!(of("/home").as_deref(), Some("ext4 on /dev/vda"));
+        assert_eq!(mount_of(Path::new("/x"), ""), None);
+    }
 }

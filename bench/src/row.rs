@@ -1,10 +1,22 @@
 //! One row of the results: what was done, and what came of it.
 //!
 //! Owns the arithmetic over runs (median, least, most) and the rule that a run with an error or
-//! with books that do not agree makes its row not count. Does not run anything.
+//! with books that do not agree makes its row not count. Does not know any system.
 
+use anyhow::Result;
 use claw_dataplane::simulate::report::Latency;
+use hdrhistogram::Histogram;
 use serde::Serialize;
+
+use crate::bench::{Bench, say};
+
+/// Longest latency told apart, nanoseconds.
+const LATENCY_NS_MAX: u64 = 60_000_000_000;
+
+/// A histogram of nanoseconds.
+pub(crate) fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1_000, LATENCY_NS_MAX, 3).expect("valid bounds")
+}
 
 /// How requests arrive.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -13,17 +25,21 @@ pub(crate) struct Load {
     pub(crate) connections: u32,
     /// Arrivals a second of an open loop; none in a closed one.
     pub(crate) rate: Option<u32>,
+    /// What part of the closed loop's best that is, hundredths.
+    pub(crate) peak_percent: Option<u32>,
 }
 
 impl Load {
     /// Each connection asks again as soon as it is answered.
     pub(crate) const fn closed(connections: u32) -> Self {
-        Self { connections, rate: None }
+        Self { connections, rate: None, peak_percent: None }
     }
 
-    /// Arrivals on a schedule; latency counts from it.
-    pub(crate) fn open(connections: u32, rate: u64) -> Self {
-        Self { connections, rate: Some(u32::try_from(rate).unwrap_or(u32::MAX).max(1)) }
+    /// Arrivals on a schedule, at a part of what a closed loop reached; latency counts from it.
+    pub(crate) fn open(connections: u32, peak: u64, percent: u32) -> Self {
+        let rate = peak * u64::from(percent) / 100;
+        let rate = Some(u32::try_from(rate).unwrap_or(u32::MAX).max(1));
+        Self { connections, rate, peak_percent: Some(percent) }
     }
 
     /// Why a run at this rate does not count: the schedule was not met, so that what was measured
@@ -40,6 +56,14 @@ impl Load {
             Some(rate) => format!("open {rate}/s"),
         }
     }
+
+    /// The same in every run of the benchmark: by part of the peak, as rates differ.
+    pub(crate) fn in_lasting_words(self) -> String {
+        match self.peak_percent {
+            None => self.in_words(),
+            Some(percent) => format!("open at {percent} % of the peak"),
+        }
+    }
 }
 
 /// One run.
@@ -51,6 +75,17 @@ pub(crate) struct Run {
     pub(crate) excuse: Option<String>,
     /// What else is worth knowing, such as the load's own share of its core.
     pub(crate) remark: String,
+    /// Every latency, nanoseconds.
+    #[serde(skip)]
+    pub(crate) histogram: Histogram<u64>,
+}
+
+impl Run {
+    /// A run that counts, unless somebody finds an excuse.
+    pub(crate) fn new(per_second: u64, histogram: Histogram<u64>) -> Self {
+        let latency = Latency::of(&histogram);
+        Self { per_second, latency, excuse: None, remark: String::new(), histogram }
+    }
 }
 
 /// Median, least and most of the runs.
@@ -71,24 +106,41 @@ impl Spread {
     }
 }
 
-/// What a row does, in words that stand in the table.
+/// What a row does and what its system promised, in words that stand in the table.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Subject {
     pub(crate) system: String,
-    pub(crate) operation: &'static str,
-    pub(crate) hot_share: &'static str,
+    /// Empty where the commit says it.
+    pub(crate) version: String,
+    /// One after the other, all the same: the whole mix.
+    pub(crate) operation: String,
+    pub(crate) hot_share: String,
+    /// When an answer may be sent.
     pub(crate) durability: String,
+    /// Copies beside the one on the device.
+    pub(crate) replication: &'static str,
     pub(crate) cores: String,
 }
+
+/// Nobody here keeps a second copy.
+pub(crate) const NOT_REPLICATED: &str = "none: one node, one copy";
+/// Every load on one thing.
+pub(crate) const ALL_ON_ONE: &str = "all on one SKU";
 
 /// A row.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
+    /// Of which scenario.
+    pub(crate) scenario: &'static str,
+    /// The same in every run of the benchmark: what rows of two runs are matched by.
+    pub(crate) name: String,
     pub(crate) subject: Subject,
     pub(crate) load: Load,
     pub(crate) per_second: Spread,
     pub(crate) p50_us: Spread,
     pub(crate) p99_us: Spread,
+    /// What the same client reached on as many connections against a server that does nothing.
+    pub(crate) ceiling_per_second: Option<u64>,
     /// Why the row does not count.
     pub(crate) excuse: Option<String>,
     pub(crate) runs: Vec<Run>,
@@ -96,9 +148,21 @@ pub(crate) struct Row {
 
 impl Row {
     /// Puts runs together.
-    pub(crate) fn new(subject: Subject, load: Load, runs: Vec<Run>) -> Self {
+    pub(crate) fn new(
+        scenario: &'static str,
+        subject: Subject,
+        load: Load,
+        runs: Vec<Run>,
+    ) -> Self {
         let spread = |number: fn(&Run) -> u64| Spread::of(runs.iter().map(number).collect());
+        let Subject { system, operation, hot_share, .. } = &subject;
+        let (connections, lasting) = (load.connections, load.in_lasting_words());
         Self {
+            scenario,
+            name: format!(
+                "{system}: {operation}; {hot_share}; {connections} connections, {lasting}"
+            ),
+            ceiling_per_second: None,
             per_second: spread(|run| run.per_second),
             p50_us: spread(|run| run.latency.p50_ns / 1000),
             p99_us: spread(|run| run.latency.p99_ns / 1000),
@@ -108,11 +172,89 @@ impl Row {
             runs,
         }
     }
+
+    /// Whether there was one SKU that everybody wanted.
+    pub(crate) fn is_all_on_one(&self) -> bool {
+        self.subject.hot_share == ALL_ON_ONE
+    }
+
+    /// Every latency of every run.
+    pub(crate) fn histogram(&self) -> Histogram<u64> {
+        let mut all = histogram();
+        for run in &self.runs {
+            all.add(&run.histogram).expect("both have the bounds above or less");
+        }
+        all
+    }
+}
+
+/// Runs a load as often as the benchmark asks for.
+pub(crate) fn measure(
+    bench: &Bench,
+    scenario: &'static str,
+    subject: Subject,
+    load: Load,
+    mut run_once: impl FnMut() -> Result<Run>,
+) -> Result<Row> {
+    let mut runs = Vec::new();
+    for number in 1..=bench.runs_count {
+        say(&format!(
+            "{scenario}: {}, {}, {}, {} connections, {}, run {number}",
+            subject.system,
+            subject.operation,
+            subject.hot_share,
+            load.connections,
+            load.in_words()
+        ))?;
+        runs.push(run_once()?);
+    }
+    Ok(Row::new(scenario, subject, load, runs))
+}
+
+/// The closed loop that reached most.
+pub(crate) fn peak(rows: &[Row]) -> Option<&Row> {
+    rows.iter().filter(|row| row.load.rate.is_none()).max_by_key(|row| row.per_second.median)
+}
+
+/// Closed loops first; then open loops at parts of the best of them and over as many connections,
+/// where latency counts from the schedule and a queue would show.
+pub(crate) fn measure_loads(
+    connections: &[u32],
+    open_percents: &[u32],
+    mut measure: impl FnMut(Load) -> Result<Row>,
+) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for &connections in connections {
+        rows.push(measure(Load::closed(connections))?);
+    }
+    let best = peak(&rows).map(|row| (row.load.connections, row.per_second.median));
+    if let Some((connections, per_second)) = best {
+        for &percent in open_percents {
+            rows.push(measure(Load::open(connections, per_second, percent))?);
+        }
+    }
+    Ok(rows)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    fn run(per_second: u64) -> Run {
+        Run::new(per_second, histogram())
+    }
+
+    pub(crate) fn subject(system: &str) -> Subject {
+        Subject {
+            system: system.to_owned(),
+            version: String::new(),
+            operation: String::new(),
+            hot_share: String::new(),
+            durability: String::new(),
+            replication: NOT_REPLICATED,
+            cores: String::new(),
+        }
+    }
 
     #[test]
     fn spread_is_median_least_and_most() {
@@ -122,27 +264,45 @@ mod tests {
 
     #[test]
     fn open_loop_that_is_not_kept_up_with_does_not_count() {
-        assert_eq!(Load::open(1, 100).excuse(95), None);
-        assert!(Load::open(1, 100).excuse(94).is_some());
+        assert_eq!(Load::open(1, 200, 50).excuse(95), None);
+        assert!(Load::open(1, 200, 50).excuse(94).is_some());
         assert_eq!(Load::closed(1).excuse(0), None);
     }
 
     #[test]
     fn one_bad_run_makes_the_row_not_count() {
-        let run = |excuse: Option<&str>| Run {
-            per_second: 1,
-            latency: Latency { count: 0, p50_ns: 0, p90_ns: 0, p99_ns: 0, p999_ns: 0, max_ns: 0 },
-            excuse: excuse.map(ToOwned::to_owned),
-            remark: String::new(),
-        };
-        let subject = Subject {
-            system: String::new(),
-            operation: "",
-            hot_share: "",
-            durability: String::new(),
-            cores: String::new(),
-        };
-        let row = Row::new(subject, Load::closed(1), vec![run(None), run(Some("3 errors"))]);
+        let bad = Run { excuse: Some("3 errors".to_owned()), ..run(1) };
+        let row = Row::new("holds", subject(""), Load::closed(1), vec![run(1), bad]);
         assert_eq!(row.excuse.as_deref(), Some("3 errors"));
+    }
+
+    #[test]
+    fn open_loops_follow_the_best_closed_one() {
+        let rows = measure_loads(&[64, 256], &[25, 50], |load| {
+            let per_second = if load.connections == 256 { 1_000 } else { 400 };
+            Ok(Row::new("holds", subject("x"), load, vec![run(per_second)]))
+        });
+        let loads = rows.unwrap().into_iter().map(|row| (row.load.connections, row.load.rate));
+        let expected = [(64, None), (256, None), (256, Some(250)), (256, Some(500))];
+        assert_eq!(loads.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn name_of_a_row_does_not_change_with_the_peak() {
+        let named = |peak| Row::new("", subject("x"), Load::open(64, peak, 50), vec![run(1)]).name;
+        assert_eq!(named(1_000), named(2_000));
+        assert!(named(1_000).contains("open at 50 % of the peak"), "{}", named(1_000));
+    }
+
+    #[test]
+    fn latencies_of_every_run_are_in_the_row() {
+        let with = |latency_ns| {
+            let mut latencies = histogram();
+            latencies.record(latency_ns).unwrap();
+            Run::new(1, latencies)
+        };
+        let row = Row::new("", subject(""), Load::closed(1), vec![with(5_000), with(9_000_000)]);
+        assert_eq!(row.histogram().len(), 2);
+        assert!(row.histogram().max() >= 9_000_000);
     }
 }

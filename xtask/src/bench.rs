@@ -22,7 +22,8 @@ Examples:
   cargo xtask bench --stages        instructions and time of each stage of a request
   cargo xtask bench --notices       how soon WebSockets are told, and what idle ones cost
   cargo xtask bench --checkouts     whole checkouts, beside PostgreSQL's
-  cargo xtask bench --only claw --way wire
+  cargo xtask bench --scenario http --scenario peers
+  cargo xtask bench --only redis
   cargo xtask bench -- --help       what the measuring program takes")]
 pub(crate) struct BenchArgs {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]

@@ -20,7 +20,7 @@ use crate::workspace;
 #[command(after_help = "\
 Examples:
   cargo xtask setup            what the demo and the tests need
-  cargo xtask setup --bench    also what the comparisons of `bench` need (PostgreSQL)")]
+  cargo xtask setup --bench    also what the comparisons of `bench` need (PostgreSQL, Redis)")]
 pub(crate) struct SetupArgs {
     /// Also the programs that `bench` compares with
     #[arg(long)]
@@ -138,6 +138,24 @@ const NEEDS: &[Need] = &[
         apt: &["postgresql"],
         dnf: &["postgresql-server", "postgresql-contrib"],
     },
+    Need {
+        name: "Redis",
+        why: "`bench` runs the same sale on it, beside ours; without it that row is left out",
+        purpose: Purpose::Bench,
+        weight: Weight::Optional,
+        present: has_redis,
+        apt: &["redis-server"],
+        dnf: &["valkey"],
+    },
+    Need {
+        name: "wrk",
+        why: "an independent client measures our node too, and must agree; without it nobody does",
+        purpose: Purpose::Bench,
+        weight: Weight::Optional,
+        present: || machine::has_program("wrk"),
+        apt: &["wrk"],
+        dnf: &["wrk"],
+    },
 ];
 
 pub(crate) fn run(args: &SetupArgs) -> Result<ExitCode> {
@@ -214,6 +232,11 @@ pub(crate) fn has_chromium() -> bool {
 fn has_postgres() -> bool {
     let on_path = machine::has_program("postgres") && machine::has_program("pgbench");
     on_path || Path::new("/usr/lib/postgresql").is_dir()
+}
+
+/// Fedora has what goes on under another name.
+fn has_redis() -> bool {
+    ["redis-server", "valkey-server"].into_iter().any(machine::has_program)
 }
 
 /// Whether the independent TLS client can run.

@@ -26,7 +26,7 @@ use serde::Serialize;
 
 pub(crate) use table::write;
 
-use crate::say;
+use crate::bench::say;
 
 /// Requests before the counted ones: as many holds live as expire from then on.
 const WARM_COUNT: usize = 4_096;

@@ -372,7 +372,7 @@ fn create(path: std::ffi::OsString) -> io::Result<io::BufWriter<std::fs::File>> 
 }
 
 /// The percentile distribution that `HdrHistogram`'s plotters read; values in milliseconds.
-fn write_distribution(out: &mut impl Write, histogram: &Histogram<u64>) -> io::Result<()> {
+pub fn write_distribution(out: &mut impl Write, histogram: &Histogram<u64>) -> io::Result<()> {
     writeln!(
         out,
         "{:>12} {:>14} {:>10} {:>14}\n",

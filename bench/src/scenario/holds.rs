@@ -1,7 +1,7 @@
-//! Our side: holds, all on one SKU, durable, on one shard core, over each protocol we speak.
+//! Our side: holds, durable, on one shard core, over each protocol we speak.
 //!
 //! Each run has a fresh store and a fresh node. The traffic engine and the audit are those of
-//! `claw simulate`; what differs from a store as `claw init` makes it is in [`crate::store`].
+//! `claw simulate`; what differs from a store as `claw init` makes it is in [`super::store`].
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use claw_dataplane::simulate::report::Report;
 use claw_dataplane::simulate::run::{Carrier, RunOptions, run};
 use claw_dataplane::simulate::scenario::HammerTarget;
 
-use crate::row::{Load, Row, Run, Subject};
-use crate::store::{Store, hot_scenario};
-use crate::{Bench, say};
+use super::store::{Popularity, Store};
+use crate::bench::Bench;
+use crate::row::{self, Load, NOT_REPLICATED, Row, Run, Subject};
 
 /// They expire after a second, so that the live ones stay few and each costs its expiry too.
-const BEHAVIOUR: &str = "kind = \"hold\"\nttl_ms = 1000\nabandon = 1.0";
+pub(crate) const BEHAVIOUR: &str = "kind = \"hold\"\nttl_ms = 1000\nabandon = 1.0";
 
 /// As `claw init store` names it.
 const STORE_NAME: &str = "store";
@@ -29,7 +29,7 @@ pub(crate) struct Way {
     pub(crate) name: &'static str,
     carrier: Carrier,
     protocol: Protocol,
-    key: &'static str,
+    pub(crate) key: &'static str,
     /// Whether each shopper bears a token that the key signed.
     token: bool,
     operation: &'static str,
@@ -37,17 +37,19 @@ pub(crate) struct Way {
     pub(crate) connections: &'static [u32],
 }
 
-/// Every way, side by side.
-pub(crate) const WAYS: [Way; 6] = [
-    Way {
-        name: "HTTP, hmac-sha256",
-        carrier: Carrier::Plain,
-        protocol: Protocol::Http,
-        key: "storefront-hmac",
-        token: false,
-        operation: "POST /v1/holds, signed, with its expiry",
-        connections: &[64, 256],
-    },
+/// The one that others are compared with: no encryption, no pipelining, the cheaper signature.
+pub(crate) const HTTP: Way = Way {
+    name: "HTTP, hmac-sha256",
+    carrier: Carrier::Plain,
+    protocol: Protocol::Http,
+    key: "storefront-hmac",
+    token: false,
+    operation: "POST /v1/holds, signed, with its expiry; keep-alive, no pipelining",
+    connections: &[64, 256, 10_000],
+};
+
+/// The same over other ways of HTTP.
+pub(crate) const CARRIERS: [Way; 3] = [
     Way {
         name: "HTTPS, hmac-sha256",
         carrier: Carrier::Tls,
@@ -75,6 +77,10 @@ pub(crate) const WAYS: [Way; 6] = [
         operation: "POST /v1/holds, with a shopper's token, with its expiry",
         connections: &[64, 256],
     },
+];
+
+/// The wire protocol, a hold in a frame and many.
+pub(crate) const WIRES: [Way; 2] = [
     Way {
         name: "wire",
         carrier: Carrier::Plain,
@@ -105,29 +111,32 @@ impl Way {
     }
 }
 
-/// Measures one load.
-pub(crate) fn measure(bench: &Bench, way: &Way, load: Load) -> Result<Row> {
-    let mut runs = Vec::new();
-    for number in 1..=bench.runs_count {
-        say(&format!(
-            "claw holds over {}, {} connections, {}, run {number}",
-            way.name,
-            load.connections,
-            load.in_words()
-        ))?;
-        runs.push(run_once(bench, way, load)?);
-    }
-    let subject = Subject {
+/// What a row says of a way.
+pub(crate) fn subject(way: &Way, popularity: Popularity) -> Subject {
+    Subject {
         system: format!("claw, {}", way.name),
-        operation: way.operation,
-        hot_share: "all on one SKU",
-        durability: "group commit to the device before each answer".to_owned(),
+        version: String::new(),
+        operation: way.operation.to_owned(),
+        hot_share: popularity.in_words().to_owned(),
+        durability: "group commit: flushed before each answer".to_owned(),
+        replication: NOT_REPLICATED,
         cores: "1 shard core, load on another".to_owned(),
-    };
-    Ok(Row::new(subject, load, runs))
+    }
 }
 
-fn run_once(bench: &Bench, way: &Way, load: Load) -> Result<Run> {
+/// Measures one load.
+pub(crate) fn measure(
+    bench: &Bench,
+    scenario: &'static str,
+    (way, popularity): (&Way, Popularity),
+    load: Load,
+) -> Result<Row> {
+    row::measure(bench, scenario, subject(way, popularity), load, || {
+        run_once(bench, way, popularity, load)
+    })
+}
+
+fn run_once(bench: &Bench, way: &Way, popularity: Popularity, load: Load) -> Result<Run> {
     // No hold is paid for, and no vault is to run beside the node.
     let store = Store::make(bench, 1, "none")?;
     let options = RunOptions {
@@ -140,20 +149,18 @@ fn run_once(bench: &Bench, way: &Way, load: Load) -> Result<Run> {
         protocol: way.protocol,
         key: way.key.to_owned(),
         token_audience: way.token.then(|| STORE_NAME.to_owned()),
-        scenario: hot_scenario("holds", BEHAVIOUR)?,
+        scenario: popularity.scenario("holds", BEHAVIOUR)?,
         users: way.users(load.connections),
         duration: Duration::from_secs(bench.seconds),
         rate: load.rate,
-        seed: 1,
+        seed: bench.seed,
         endpoint: Some(HammerTarget::Holds),
     };
     let report = run(&options, &mut Progress::new(Style::Quiet, bench.seconds))?;
-    Ok(Run {
-        per_second: per_second(&report),
-        latency: report.latency_total,
-        excuse: excuse(&report).or_else(|| load.excuse(per_second(&report))),
-        remark: format!("the load used {:.0} % of its core", 100.0 * report.engine_cpu_share),
-    })
+    let per_second = per_second(&report);
+    let excuse = excuse(&report).or_else(|| load.excuse(per_second));
+    let remark = format!("the load used {:.0} % of its core", 100.0 * report.engine_cpu_share);
+    Ok(Run { excuse, remark, ..Run::new(per_second, report.recorder.total) })
 }
 
 #[expect(

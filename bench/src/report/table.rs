@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::Results;
+use super::Results;
 
 /// Writes everything.
 pub(crate) fn write(out: &mut impl Write, results: &Results) -> io::Result<()> {
@@ -18,7 +18,14 @@ pub(crate) fn write(out: &mut impl Write, results: &Results) -> io::Result<()> {
         machine.build,
         machine.commit
     )?;
-    writeln!(out, "data on {}\n", results.scratch.display())?;
+    writeln!(
+        out,
+        "data in {} ({}); server and load on one host; seed {}; {} s a run\n",
+        results.scratch.display(),
+        results.device.name,
+        results.seed,
+        results.seconds
+    )?;
     writeln!(
         out,
         "{:<34}{:>6}{:>12}{:>10}{:>10}",
@@ -56,28 +63,41 @@ fn write_rows(out: &mut impl Write, results: &Results) -> io::Result<()> {
     for row in &results.rows {
         let subject = &row.subject;
         let name = format!(
-            "{}: {}; {}; {}; {}",
-            subject.system, subject.operation, subject.hot_share, subject.durability, subject.cores
+            "{} {}: {}; {}; {}; replication {}; {}",
+            subject.system,
+            subject.version,
+            subject.operation,
+            subject.hot_share,
+            subject.durability,
+            subject.replication,
+            subject.cores
         );
         if name != named {
             writeln!(out, "\n{name}")?;
             writeln!(
                 out,
-                "  {:>11} {:<14}{:>12} {:<20}{:>10}{:>10}",
-                "connections", "loop", "per second", "(least - most)", "p50 us", "p99 us"
+                "  {:>11} {:<14}{:>12} {:<20}{:>10}{:>10}{:>12}",
+                "connections",
+                "loop",
+                "per second",
+                "(least - most)",
+                "p50 us",
+                "p99 us",
+                "bare echo"
             )?;
             named = name;
         }
         let spread = row.per_second;
         writeln!(
             out,
-            "  {:>11} {:<14}{:>12} {:<20}{:>10}{:>10}",
+            "  {:>11} {:<14}{:>12} {:<20}{:>10}{:>10}{:>12}",
             row.load.connections,
             row.load.in_words(),
             spread.median,
             format!("({} - {})", spread.least, spread.most),
             row.p50_us.median,
-            row.p99_us.median
+            row.p99_us.median,
+            row.ceiling_per_second.map_or_else(String::new, |ceiling| ceiling.to_string())
         )?;
         if let Some(excuse) = &row.excuse {
             writeln!(out, "  {:>11} does not count: {excuse}", "")?;

@@ -23,8 +23,8 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::Bench;
-use crate::store::Store;
+use super::store::Store;
+use crate::bench::Bench;
 
 /// Carts that are changed in turn, each of another session.
 const CARTS_COUNT: usize = 100;

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use claw_dataplane::simulate::client::system;
-use claw_dataplane::simulate::report::Latency;
 
-use crate::row::{Load, Row, Run, Subject};
-use crate::{Bench, pgbench_log, say};
+use super::{Found, Peer, pgbench_log};
+use crate::bench::Bench;
+use crate::row::{Load, NOT_REPLICATED, Run, Subject, histogram};
 
 /// Stock at the start of each run.
 const STOCK: u64 = 1_000_000_000;
@@ -125,6 +125,14 @@ pub(crate) fn find() -> Result<Programs, String> {
         .ok_or_else(|| format!("not installed: no folder has {}", all.join(", ")))
 }
 
+/// Starts one where it is installed.
+pub(super) fn start(bench: &Bench) -> Result<Found> {
+    Ok(match find() {
+        Err(why) => Found::Missing(why),
+        Ok(programs) => Found::Started(Box::new(Database::start(bench, &programs)?)),
+    })
+}
+
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -138,8 +146,7 @@ pub(crate) struct Database {
 impl Database {
     /// Makes and starts one.
     pub(crate) fn start(bench: &Bench, programs: &Programs) -> Result<Self> {
-        let folder = tempfile::tempdir_in(&bench.scratch)
-            .with_context(|| format!("make a folder in {}", bench.scratch.display()))?;
+        let folder = bench.folder()?;
         let owner = owner()?;
         if let Some((uid, gid)) = owner {
             std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid))
@@ -151,9 +158,6 @@ impl Database {
         initdb.arg("--locale=C").arg("--pgdata").arg(&data);
         check(&owned(&mut initdb, owner).current_dir(folder.path()).output()?, "initdb")?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let cpus = system::affinity()?;
-        let server_cpus = &cpus[..cpus.len().saturating_sub(1).max(1)];
-        system::set_affinity(server_cpus)?;
         let mut command = Command::new(programs.folder.join("postgres"));
         command.arg("-D").arg(&data).arg("-p").arg(port.to_string()).arg("-k").arg(folder.path());
         for setting in SETTINGS {
@@ -161,14 +165,9 @@ impl Database {
         }
         let log = std::fs::File::create(folder.path().join("server.log"))?;
         system::end_with_caller(&mut command);
-        let server = owned(&mut command, owner)
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn();
-        system::set_affinity(&cpus)?;
-        let server = server.context("start postgres")?;
+        owned(&mut command, owner).current_dir(folder.path());
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let server = Bench::on_server_cores(|| command.spawn())?.context("start postgres")?;
         let mut database =
             Self { programs: programs.clone(), folder, server, port, version: String::new() };
         database.wait_until_ready()?;
@@ -193,35 +192,25 @@ impl Database {
         bail!("postgres was not ready within {} s", PATIENCE.as_secs())
     }
 
-    /// Measures one way under one load.
-    pub(crate) fn measure(&self, bench: &Bench, method: Method, load: Load) -> Result<Row> {
-        let mut runs = Vec::new();
-        for number in 1..=bench.runs_count {
-            say(&format!(
-                "PostgreSQL {method:?}, {} connections, {}, run {number}",
-                load.connections,
-                load.in_words()
-            ))?;
-            runs.push(self.run_once(bench, method, load)?);
-        }
-        let subject = Subject {
-            system: format!("PostgreSQL {}", self.version),
-            operation: method.name(),
-            hot_share: "all on one row",
-            durability: "synchronous_commit=on, fsync=on".to_owned(),
+    /// What a row says of a way.
+    pub(crate) fn subject(&self, method: Method) -> Subject {
+        Subject {
+            system: "PostgreSQL".to_owned(),
+            version: self.version.clone(),
+            operation: method.name().to_owned(),
+            hot_share: "all on one row".to_owned(),
+            durability: "synchronous_commit=on, fsync=on: flushed before each answer".to_owned(),
+            replication: NOT_REPLICATED,
             cores: "server on the cores the node gets, pgbench on another".to_owned(),
-        };
-        Ok(Row::new(subject, load, runs))
+        }
     }
 
-    fn run_once(&self, bench: &Bench, method: Method, load: Load) -> Result<Run> {
+    /// One run of a way.
+    pub(crate) fn run_method(&self, bench: &Bench, method: Method, load: Load) -> Result<Run> {
         self.query(SCHEMA)?;
         self.query(&format!("INSERT INTO stock VALUES ('HOT', {STOCK}, 0); CHECKPOINT"))?;
-        let work = tempfile::tempdir_in(&bench.scratch)?;
+        let work = bench.folder()?;
         std::fs::write(work.path().join("script.sql"), method.script())?;
-        let cpus = system::affinity()?;
-        let last = cpus.last().copied().into_iter().collect::<Vec<_>>();
-        system::set_affinity(&last)?;
         let mut command = self.client("pgbench");
         command.args(["--no-vacuum", "--protocol=prepared", "--jobs=1", "--log"]);
         command.args(["--log-prefix=transactions", "--file=script.sql"]);
@@ -230,24 +219,23 @@ impl Database {
         if let Some(rate) = load.rate {
             command.arg(format!("--rate={rate}"));
         }
-        let output = command.arg("postgres").current_dir(work.path()).output();
-        system::set_affinity(&cpus)?;
-        let output = output.context("start pgbench")?;
+        command.arg("postgres").current_dir(work.path());
+        let output = Bench::on_load_core(|| command.output())?.context("start pgbench")?;
         check(&output, "pgbench")?;
         self.judge(load, &String::from_utf8_lossy(&output.stdout), work.path())
     }
 
     fn judge(&self, load: Load, summary: &str, work: &Path) -> Result<Run> {
         let per_second = pgbench_log::transactions_per_second(summary)?;
-        let mut histogram = pgbench_log::histogram();
+        let mut latencies = histogram();
         let mut failed = 0;
         for entry in std::fs::read_dir(work)?.flatten() {
             if entry.file_name().to_string_lossy().starts_with("transactions") {
                 let text = std::fs::read_to_string(entry.path())?;
-                failed += pgbench_log::read(&text, &mut histogram)?;
+                failed += pgbench_log::read(&text, &mut latencies)?;
             }
         }
-        let count = histogram.len();
+        let count = latencies.len();
         let books = self.query(
             "SELECT available || ' ' || held || ' ' || (SELECT count(*) FROM orders) FROM stock",
         )?;
@@ -259,7 +247,7 @@ impl Database {
         } else {
             Some(format!("available, held, orders are {}, not {expected}", books.trim()))
         };
-        Ok(Run { per_second, latency: Latency::of(&histogram), excuse, remark: String::new() })
+        Ok(Run { excuse, ..Run::new(per_second, latencies) })
     }
 
     fn query(&self, text: &str) -> Result<String> {
@@ -284,7 +272,7 @@ impl Database {
     }
 
     /// Stops the server and removes its data.
-    pub(crate) fn stop(mut self) -> Result<()> {
+    pub(crate) fn end(mut self) -> Result<()> {
         system::terminate(self.server.id())?;
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -294,6 +282,20 @@ impl Database {
             std::thread::sleep(Duration::from_millis(50));
         }
         bail!("postgres did not stop within {} s", PATIENCE.as_secs())
+    }
+}
+
+impl Peer for Database {
+    fn subjects(&self) -> Vec<Subject> {
+        Method::ALL.iter().map(|method| self.subject(*method)).collect()
+    }
+
+    fn run_once(&mut self, bench: &Bench, way: usize, load: Load) -> Result<Run> {
+        self.run_method(bench, Method::ALL[way], load)
+    }
+
+    fn stop(self: Box<Self>) -> Result<()> {
+        (*self).end()
     }
 }
 

@@ -6,14 +6,6 @@
 use anyhow::{Context as _, Result};
 use hdrhistogram::Histogram;
 
-/// Longest latency told apart, nanoseconds.
-const LATENCY_NS_MAX: u64 = 60_000_000_000;
-
-/// A histogram of nanoseconds.
-pub(crate) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1_000, LATENCY_NS_MAX, 3).expect("valid bounds")
-}
-
 /// Adds every transaction of a log; transactions that failed or were skipped are counted apart.
 pub(crate) fn read(text: &str, histogram: &mut Histogram<u64>) -> Result<u64> {
     let mut failed = 0;
@@ -40,6 +32,7 @@ pub(crate) fn transactions_per_second(summary: &str) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::row::histogram;
 
     #[test]
     fn latencies_are_read_and_failures_counted() {

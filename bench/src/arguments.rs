@@ -1,0 +1,153 @@
+//! The command line.
+//!
+//! Owns what can be asked for and its defaults; runs nothing.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum as _;
+
+use crate::bench::{Bench, claw_binary};
+use crate::scenario::Scenario;
+use crate::{ceiling, stages};
+
+/// Measure the node beside what people would pick instead, on this machine.
+#[derive(clap::Parser, Debug)]
+#[command(name = "claw-bench", version)]
+pub(crate) struct Arguments {
+    /// Each measurement once, for a moment: does it still run?
+    #[arg(long)]
+    pub(crate) smoke: bool,
+    /// Only these scenarios; without it all of them.
+    #[arg(long, value_enum, value_name = "NAME")]
+    scenario: Vec<Scenario>,
+    /// What each stage of a request costs, in instructions and time, beside the design's budget,
+    /// instead of whole systems.
+    #[arg(long)]
+    pub(crate) stages: bool,
+    /// How soon WebSockets are told, and what idle ones cost, instead of whole systems.
+    #[arg(long)]
+    pub(crate) notices: bool,
+    /// Whole checkouts beside PostgreSQL's: the same as --scenario checkouts.
+    #[arg(long)]
+    checkouts: bool,
+    /// WebSockets that are open while notices are timed.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) sockets: usize,
+    /// WebSockets that do nothing; 0 leaves that out.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) idle_sockets: usize,
+    /// Measure only this system; the device is always measured.
+    #[arg(long, value_enum)]
+    pub(crate) only: Option<System>,
+    /// Of our own rows only those whose name starts so, such as wire.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) way: Option<String>,
+    /// How long one run takes, seconds.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Runs of each row.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Of every draw: arrivals, picks, ids.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write the results there.
+    #[arg(long, value_name = "FILE", default_value = "target/bench.json")]
+    pub(crate) json: PathBuf,
+    /// Write the report and the latency distributions there.
+    #[arg(long, value_name = "DIR", default_value = "target/bench")]
+    pub(crate) report: PathBuf,
+    /// Compare with the results of another run: ratios, new by old.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compare: Option<PathBuf>,
+    /// Where stores and databases go: a folder on a disk, not in memory.
+    #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
+    scratch: PathBuf,
+    /// The claw binary; without it what `CLAW_BIN` names, or the one beside this program.
+    #[arg(long, value_name = "FILE")]
+    claw: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) child: Child,
+}
+
+/// What this program is started as by itself.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Child {
+    /// What callgrind runs: so many requests up to a stage, and nothing else.
+    #[arg(long = "serve-subject", hide = true, requires = "until", requires = "count", value_enum)]
+    pub(crate) subject: Option<stages::Subject>,
+    #[arg(long = "serve-until", hide = true, value_enum)]
+    pub(crate) until: Option<stages::Stage>,
+    #[arg(long = "serve-count", hide = true)]
+    pub(crate) count: Option<usize>,
+    /// The bare server that says what the load can do.
+    #[arg(long = "serve-echo", hide = true, value_enum)]
+    pub(crate) echo: Option<ceiling::Kind>,
+    /// Where a server that commits keeps its log.
+    #[arg(long = "serve-folder", hide = true)]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum System {
+    Claw,
+    Postgresql,
+    Redis,
+}
+
+impl System {
+    /// As the rows name it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Claw => "claw",
+            Self::Postgresql => "PostgreSQL",
+            Self::Redis => "Redis",
+        }
+    }
+}
+
+impl Arguments {
+    /// The scenarios to run, in their order.
+    pub(crate) fn scenarios(&self) -> Vec<Scenario> {
+        let named = |scenario: &Scenario| {
+            self.scenario.contains(scenario) || (self.checkouts && *scenario == Scenario::Checkouts)
+        };
+        let all = self.scenario.is_empty() && !self.checkouts;
+        let scenarios = Scenario::value_variants().iter().copied();
+        scenarios.filter(|scenario| all || named(scenario)).collect()
+    }
+
+    /// What every measurement is told.
+    pub(crate) fn bench(&self) -> anyhow::Result<Bench> {
+        Ok(Bench {
+            claw: claw_binary(self.claw.as_deref())?,
+            scratch: self.scratch.clone(),
+            seconds: if self.smoke { 2 } else { self.seconds },
+            runs_count: if self.smoke { 1 } else { self.runs.max(1) },
+            seed: self.seed,
+            smoke: self.smoke,
+            only: self.only,
+            way: self.way.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    fn scenarios(words: &[&str]) -> Vec<Scenario> {
+        Arguments::try_parse_from([&["claw-bench"], words].concat()).unwrap().scenarios()
+    }
+
+    #[test]
+    fn every_scenario_runs_unless_some_are_named() {
+        assert_eq!(scenarios(&[]), Scenario::value_variants());
+        assert_eq!(scenarios(&["--checkouts"]), [Scenario::Checkouts]);
+        let named = ["--scenario", "wire", "--scenario", "http"];
+        assert_eq!(scenarios(&named), [Scenario::Http, Scenario::Wire]);
+    }
+}

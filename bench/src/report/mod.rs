@@ -1,0 +1,78 @@
+//! The results: everything that was found, and the forms in which it is handed on.
+//!
+//! Owns what stands in the JSON. Measures nothing.
+
+mod hgrm;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use claw_dataplane::simulate::environment::Environment;
+use serde::Serialize;
+
+pub(crate) use table::write as write_table;
+
+use crate::bench::{Bench, say};
+use crate::device::{self, DeviceFigures};
+use crate::row::Row;
+use crate::tls::{self, TlsFigures};
+
+/// Everything that was found, and where.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results {
+    pub(crate) environment: Environment,
+    /// Server and load share the machine, and talk over loopback.
+    pub(crate) same_host: bool,
+    pub(crate) seed: u64,
+    pub(crate) seconds: u64,
+    pub(crate) runs_count: usize,
+    pub(crate) scratch: PathBuf,
+    pub(crate) device: DeviceFigures,
+    pub(crate) tls: TlsFigures,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) missing: Vec<String>,
+}
+
+impl Results {
+    /// What is known before the first row.
+    pub(crate) fn begin(bench: &Bench) -> Result<Self> {
+        say("the device under the log")?;
+        let device = device::probe(bench)?;
+        say("what TLS costs by itself")?;
+        let tls = tls::measure()?;
+        Ok(Self {
+            environment: Environment::read(),
+            same_host: true,
+            seed: bench.seed,
+            seconds: bench.seconds,
+            runs_count: bench.runs_count,
+            scratch: bench.scratch.clone(),
+            device,
+            tls,
+            rows: Vec::new(),
+            missing: Vec::new(),
+        })
+    }
+
+    /// Whether every row counts.
+    pub(crate) fn all_count(&self) -> bool {
+        self.rows.iter().all(|row| row.excuse.is_none())
+    }
+}
+
+/// Writes what is for people and for plotters into a folder.
+pub(crate) fn write_report(folder: &Path, results: &Results) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    hgrm::write(folder, &results.rows)
+}
+
+/// Writes results of any kind as JSON.
+pub(crate) fn write_json(path: &Path, results: &impl Serialize) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    }
+    std::fs::write(path, serde_json::to_string_pretty(results)?)
+        .with_context(|| format!("write {}", path.display()))?;
+    say(&format!("all of it is in {}", path.display()))
+}

@@ -1,0 +1,102 @@
+//! What is measured, one file for each kind of work, in the order of a run.
+//!
+//! Owns which loads belong to a scenario; how one run goes is in the files beside it, and what
+//! other systems do in [`crate::peers`].
+
+mod checkouts;
+pub(crate) mod holds;
+pub(crate) mod notices;
+pub(crate) mod store;
+
+use anyhow::Result;
+
+use crate::bench::Bench;
+use crate::ceiling::{self, Kind};
+use crate::peers::ADAPTERS;
+use crate::report::Results;
+use crate::row::{Load, Row, measure_loads};
+use holds::Way;
+use store::Popularity;
+
+/// A kind of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Scenario {
+    /// Holds over HTTP: 64, 256 and 10,000 connections, one hot SKU and Zipf over 1,000.
+    Http,
+    /// The same sale on PostgreSQL and Redis.
+    Peers,
+    /// Holds over HTTPS, signed by ed25519, and with shoppers' tokens.
+    Carriers,
+    /// Holds over the wire protocol, single and batched.
+    Wire,
+    /// Whole checkouts, beside PostgreSQL's.
+    Checkouts,
+}
+
+impl Scenario {
+    /// Measures it.
+    pub(crate) fn measure(self, bench: &Bench, results: &mut Results) -> Result<()> {
+        if self == Self::Peers {
+            for adapter in ADAPTERS.iter().filter(|adapter| bench.wants(adapter.name)) {
+                results.rows.extend(adapter.measure(bench, &mut results.missing)?);
+            }
+            return Ok(());
+        }
+        if !bench.wants("claw") {
+            return Ok(());
+        }
+        match self {
+            Self::Http => {
+                for popularity in Popularity::ALL {
+                    measure_ways(bench, "http", &[holds::HTTP], popularity, results)?;
+                }
+                measure_ceilings(bench, "http", results)
+            }
+            Self::Carriers => {
+                measure_ways(bench, "carriers", &holds::CARRIERS, Popularity::Hot, results)
+            }
+            Self::Wire => measure_ways(bench, "wire", &holds::WIRES, Popularity::Hot, results),
+            Self::Checkouts => checkouts::measure(bench, results),
+            Self::Peers => Ok(()),
+        }
+    }
+}
+
+fn measure_ways(
+    bench: &Bench,
+    scenario: &'static str,
+    ways: &[Way],
+    popularity: Popularity,
+    results: &mut Results,
+) -> Result<()> {
+    for way in ways.iter().filter(|way| bench.wants_way(way.name)) {
+        let connections = bench.some(way.connections);
+        results.rows.extend(measure_loads(connections, &[bench.open_percent()], |load| {
+            holds::measure(bench, scenario, (way, popularity), load)
+        })?);
+    }
+    Ok(())
+}
+
+/// The bare servers under each load that one hot SKU had; what the client reached there is noted
+/// beside every row of as many connections.
+fn measure_ceilings(bench: &Bench, scenario: &'static str, results: &mut Results) -> Result<()> {
+    let of_scenario = |row: &&Row| row.scenario == scenario;
+    let hot = results.rows.iter().filter(of_scenario).filter(|row| row.is_all_on_one());
+    let loads: Vec<Load> = hot.map(|row| row.load).collect();
+    for load in loads {
+        for kind in Kind::ALL {
+            let bare = ceiling::measure(bench, scenario, kind, load)?;
+            if kind == Kind::Echo && load.rate.is_none() {
+                let beside = |row: &&mut Row| {
+                    row.scenario == scenario && row.load.connections == load.connections
+                };
+                for row in results.rows.iter_mut().filter(beside) {
+                    row.ceiling_per_second = Some(bare.per_second.median);
+                }
+            }
+            results.rows.push(bare);
+        }
+    }
+    Ok(())
+}
