@@ -57,9 +57,13 @@ pub(crate) struct Arguments {
     /// Write the report and the latency distributions there.
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub(crate) report: PathBuf,
-    /// Compare with the results of another run: ratios, new by old.
-    #[arg(long, value_name = "FILE")]
+    /// Compare with the results of another run: ratios, new by old. Ends with success whatever
+    /// they are.
+    #[arg(long, value_name = "OLD.json")]
     pub(crate) compare: Option<PathBuf>,
+    /// With --compare: compare these results, and measure nothing.
+    #[arg(long, value_name = "NEW.json", requires = "compare")]
+    pub(crate) measured: Option<PathBuf>,
     /// Where stores and databases go: a folder on a disk, not in memory.
     #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
     scratch: PathBuf,

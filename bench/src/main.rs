@@ -12,6 +12,7 @@ mod arguments;
 mod bench;
 mod ceiling;
 mod device;
+mod figure;
 mod peers;
 mod report;
 mod row;
@@ -48,6 +49,10 @@ fn main() -> Result<ExitCode> {
     if arguments.stages {
         return measure_stages(&arguments);
     }
+    if let (Some(old), Some(new)) = (&arguments.compare, &arguments.measured) {
+        report::compare(&mut std::io::stdout().lock(), new, old)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let bench = arguments.bench()?;
     if arguments.notices {
         return measure_notices(&bench, &arguments, usize::try_from(open_files)?);
@@ -59,6 +64,10 @@ fn main() -> Result<ExitCode> {
     report::write_table(&mut std::io::stdout().lock(), &results)?;
     write_json(&arguments.json, &results)?;
     report::write_report(&arguments.report, &results)?;
+    if let Some(old) = &arguments.compare {
+        report::compare(&mut std::io::stdout().lock(), &arguments.json, old)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     Ok(if results.all_count() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 

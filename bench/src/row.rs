@@ -6,7 +6,7 @@
 use anyhow::Result;
 use claw_dataplane::simulate::report::Latency;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bench::{Bench, say};
 
@@ -89,7 +89,7 @@ impl Run {
 }
 
 /// Median, least and most of the runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Spread {
     pub(crate) median: u64,
     pub(crate) least: u64,

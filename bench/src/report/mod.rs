@@ -2,7 +2,11 @@
 //!
 //! Owns what stands in the JSON. Measures nothing.
 
+mod compare;
 mod hgrm;
+mod page;
+mod plots;
+mod scale;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -11,10 +15,12 @@ use anyhow::{Context as _, Result};
 use claw_dataplane::simulate::environment::Environment;
 use serde::Serialize;
 
+pub(crate) use compare::compare;
 pub(crate) use table::write as write_table;
 
 use crate::bench::{Bench, say};
 use crate::device::{self, DeviceFigures};
+use crate::figure::Figure;
 use crate::row::Row;
 use crate::tls::{self, TlsFigures};
 
@@ -31,6 +37,7 @@ pub(crate) struct Results {
     pub(crate) device: DeviceFigures,
     pub(crate) tls: TlsFigures,
     pub(crate) rows: Vec<Row>,
+    pub(crate) figures: Vec<Figure>,
     pub(crate) missing: Vec<String>,
 }
 
@@ -51,6 +58,7 @@ impl Results {
             device,
             tls,
             rows: Vec::new(),
+            figures: Vec::new(),
             missing: Vec::new(),
         })
     }
@@ -64,7 +72,11 @@ impl Results {
 /// Writes what is for people and for plotters into a folder.
 pub(crate) fn write_report(folder: &Path, results: &Results) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
-    hgrm::write(folder, &results.rows)
+    hgrm::write(folder, &results.rows)?;
+    let path = folder.join("report.html");
+    std::fs::write(&path, page::page(results))
+        .with_context(|| format!("write {}", path.display()))?;
+    say(&format!("the report is {}", path.display()))
 }
 
 /// Writes results of any kind as JSON.

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 
 use super::Results;
+use crate::figure::Figure;
+use crate::row::Spread;
 
 /// Writes everything.
 pub(crate) fn write(out: &mut impl Write, results: &Results) -> io::Result<()> {
@@ -52,6 +54,11 @@ pub(crate) fn write(out: &mut impl Write, results: &Results) -> io::Result<()> {
         tls.resumed_handshake_us
     )?;
     write_rows(out, results)?;
+    for figure in &results.figures {
+        let Figure { scenario, name, unit, conditions, value } = figure;
+        let Spread { median, least, most } = value;
+        writeln!(out, "\n{scenario}: {name} ({conditions}): {median} {unit} ({least} - {most})")?;
+    }
     for missing in &results.missing {
         writeln!(out, "missing: {missing}")?;
     }
