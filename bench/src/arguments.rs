@@ -10,6 +10,9 @@ use crate::bench::{Bench, claw_binary};
 use crate::scenario::Scenario;
 use crate::{ceiling, stages};
 
+/// Events that are replayed for a moment.
+const SMOKE_EVENTS_COUNT: u64 = 100_000;
+
 /// Measure the node beside what people would pick instead, on this machine.
 #[derive(clap::Parser, Debug)]
 #[command(name = "claw-bench", version)]
@@ -51,6 +54,9 @@ pub(crate) struct Arguments {
     /// Of every draw: arrivals, picks, ids.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Events in the log that is replayed by the recovery scenario.
+    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    events: u64,
     /// Write the results there.
     #[arg(long, value_name = "FILE", default_value = "target/bench.json")]
     pub(crate) json: PathBuf,
@@ -130,6 +136,11 @@ impl Arguments {
             seconds: if self.smoke { 2 } else { self.seconds },
             runs_count: if self.smoke { 1 } else { self.runs.max(1) },
             seed: self.seed,
+            events_count: if self.smoke {
+                self.events.min(SMOKE_EVENTS_COUNT)
+            } else {
+                self.events
+            },
             smoke: self.smoke,
             only: self.only,
             way: self.way.clone(),

@@ -23,6 +23,8 @@ pub(crate) struct Bench {
     pub(crate) runs_count: usize,
     /// Of every draw.
     pub(crate) seed: u64,
+    /// Events in the log that recovery is timed with.
+    pub(crate) events_count: u64,
     /// Each measurement for a moment: small numbers, one of each kind.
     pub(crate) smoke: bool,
     /// Only this system.

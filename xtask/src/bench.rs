@@ -24,6 +24,8 @@ Examples:
   cargo xtask bench --checkouts     whole checkouts, beside PostgreSQL's
   cargo xtask bench --scenario http --scenario peers
   cargo xtask bench --only redis
+  cargo xtask bench --scenario recovery --events 1000000
+  cargo xtask bench --compare old.json
   cargo xtask bench -- --help       what the measuring program takes")]
 pub(crate) struct BenchArgs {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]

@@ -4,8 +4,13 @@
 //! other systems do in [`crate::peers`].
 
 mod checkouts;
+mod crowd;
+mod filled;
 pub(crate) mod holds;
+mod memory;
 pub(crate) mod notices;
+mod rates;
+mod recovery;
 pub(crate) mod store;
 
 use anyhow::Result;
@@ -29,8 +34,16 @@ pub(crate) enum Scenario {
     Carriers,
     /// Holds over the wire protocol, single and batched.
     Wire,
+    /// Open loops at 25, 50, 75 and 90 % of the peak, beside a bare echo that commits.
+    Rates,
     /// Whole checkouts, beside PostgreSQL's.
     Checkouts,
+    /// The drop of `claw simulate` with 10,000 shoppers.
+    Drop,
+    /// Time to ready and events replayed a second.
+    Recovery,
+    /// Memory of 100,000 products and of 1 million live holds.
+    Memory,
 }
 
 impl Scenario {
@@ -56,7 +69,11 @@ impl Scenario {
                 measure_ways(bench, "carriers", &holds::CARRIERS, Popularity::Hot, results)
             }
             Self::Wire => measure_ways(bench, "wire", &holds::WIRES, Popularity::Hot, results),
+            Self::Rates => rates::measure(bench, results),
             Self::Checkouts => checkouts::measure(bench, results),
+            Self::Drop => crowd::measure(bench, results),
+            Self::Recovery => recovery::measure(bench, results),
+            Self::Memory => memory::measure(bench, results),
             Self::Peers => Ok(()),
         }
     }

@@ -8,7 +8,6 @@
 //! Deliberately no load beside it, and the client is on the same host: what is measured is the way
 //! of a notice, not a network's.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::time::{Duration, Instant};
@@ -23,6 +22,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::filled;
 use super::store::Store;
 use crate::bench::Bench;
 
@@ -222,10 +222,7 @@ impl Shop {
     }
 
     fn resident_bytes(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.node.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()).context("a size")?;
-        Ok(kib.parse::<u64>()? * 1024)
+        filled::resident_bytes(self.node.id())
     }
 
     fn open_sockets(&mut self) -> Result<usize> {

@@ -13,8 +13,10 @@ use tempfile::TempDir;
 use crate::bench::Bench;
 use crate::row::ALL_ON_ONE;
 
-/// What the node may take: room for every answer of a run.
-const MEMORY: &str = "4GiB";
+/// What the node may take, MiB: room for every answer of a run.
+const MEMORY_MIB: u64 = 4 << 10;
+/// What `claw init` would have chosen.
+const SNAPSHOT_INTERVAL_S: u32 = 60;
 /// More than any row opens.
 const CONNECTIONS_MAX: i64 = 120_000;
 
@@ -27,7 +29,12 @@ pub(crate) struct Store {
 
 impl Store {
     /// Makes one for so many cores; `payments` as in its settings.
-    pub(crate) fn make(bench: &Bench, cores: usize, payments: &str) -> Result<Self> {
+    pub(crate) fn make(bench: &Bench, cores: usize, payments: &'static str) -> Result<Self> {
+        Self::shaped(bench, Shape { cores, payments, ..Shape::default() })
+    }
+
+    /// Makes one with these settings.
+    pub(crate) fn shaped(bench: &Bench, shape: Shape) -> Result<Self> {
         let folder = bench.folder()?;
         let made = Command::new(&bench.claw)
             .args(["init", "store", "--template=minimal"])
@@ -36,8 +43,28 @@ impl Store {
             .with_context(|| format!("start {}", bench.claw.display()))?;
         ensure!(made.status.success(), "claw init: {}", String::from_utf8_lossy(&made.stderr));
         let path = folder.path().join("store");
-        configure(&path.join("store.toml"), cores, payments)?;
+        configure(&path.join("store.toml"), shape)?;
         Ok(Self { path, _folder: folder })
+    }
+}
+
+/// What a measurement may choose.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) cores: usize,
+    pub(crate) payments: &'static str,
+    pub(crate) memory_mib: u64,
+    pub(crate) snapshot_interval_s: u32,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            cores: 1,
+            payments: "none",
+            memory_mib: MEMORY_MIB,
+            snapshot_interval_s: SNAPSHOT_INTERVAL_S,
+        }
     }
 }
 
@@ -82,17 +109,18 @@ impl Popularity {
     }
 }
 
-/// One shard for each of so many cores, payments of a kind, no limit per session, memory for the
-/// answers.
-fn configure(path: &Path, cores: usize, payments: &str) -> Result<()> {
+/// One shard for each core, no limit per session.
+fn configure(path: &Path, shape: Shape) -> Result<()> {
+    let Shape { cores, payments, memory_mib, snapshot_interval_s } = shape;
     let cores = i64::try_from(cores)?;
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let mut table: toml::Table = text.parse()?;
-    let changes: [(&str, &str, toml::Value); 6] = [
+    let changes: [(&str, &str, toml::Value); 7] = [
         ("store", "shards", cores.into()),
         ("node", "cores", cores.into()),
         ("limits", "connections_max", CONNECTIONS_MAX.into()),
-        ("node", "memory", MEMORY.into()),
+        ("node", "memory", format!("{memory_mib}MiB").into()),
+        ("log", "snapshot_interval_s", i64::from(snapshot_interval_s).into()),
         ("limits", "requests_per_second_per_session", 0.into()),
         ("payments", "kind", payments.into()),
     ];
