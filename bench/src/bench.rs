@@ -63,25 +63,21 @@ impl Bench {
 
     /// Does `work` on the cores that a node gets: all but the last, which is the load's.
     pub(crate) fn on_server_cores<T>(work: impl FnOnce() -> T) -> Result<T> {
-        Self::on_cores(|cpus| cpus.len().saturating_sub(1).max(1), |_| 0, work)
+        on_cores(|cpus| &cpus[..cpus.len().saturating_sub(1).max(1)], work)
     }
 
     /// Does `work` on the core of the load, the last one.
     pub(crate) fn on_load_core<T>(work: impl FnOnce() -> T) -> Result<T> {
-        Self::on_cores(<[usize]>::len, |cpus| cpus.len().saturating_sub(1), work)
+        on_cores(|cpus| &cpus[cpus.len().saturating_sub(1)..], work)
     }
+}
 
-    fn on_cores<T>(
-        end: impl FnOnce(&[usize]) -> usize,
-        start: impl FnOnce(&[usize]) -> usize,
-        work: impl FnOnce() -> T,
-    ) -> Result<T> {
-        let cpus = system::affinity().context("read the allowed cores")?;
-        system::set_affinity(&cpus[start(&cpus)..end(&cpus)]).context("choose a core")?;
-        let done = work();
-        system::set_affinity(&cpus).context("go back to every core")?;
-        Ok(done)
-    }
+fn on_cores<T>(choose: fn(&[usize]) -> &[usize], work: impl FnOnce() -> T) -> Result<T> {
+    let cpus = system::affinity().context("read the allowed cores")?;
+    system::set_affinity(choose(&cpus)).context("choose a core")?;
+    let done = work();
+    system::set_affinity(&cpus).context("go back to every core")?;
+    Ok(done)
 }
 
 /// The binary to measure: what was given, what `CLAW_BIN` names, or the one beside this program.

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use claw_dataplane::simulate::report::write_distribution;
 
-use crate::row::Row;
+use crate::row::{Load, Row};
 
 /// Longest name of a file, without its ending.
 const NAME_BYTES_MAX: usize = 120;
@@ -21,12 +21,18 @@ pub(super) fn write(folder: &Path, rows: &[Row]) -> Result<()> {
         if histogram.is_empty() {
             continue;
         }
-        let path = folder.join(file_name(number, &row.name));
+        let path = folder.join(file_name(number, &short_name(row)));
         let file = File::create(&path).with_context(|| format!("write {}", path.display()))?;
         write_distribution(&mut BufWriter::new(file), &histogram)
             .with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())
+}
+
+fn short_name(row: &Row) -> String {
+    let Load { connections, .. } = row.load;
+    let (scenario, system) = (row.scenario, &row.subject.system);
+    format!("{scenario} {system} {connections} connections {}", row.load.in_lasting_words())
 }
 
 /// The number keeps names apart that differ only in what a file name cannot hold.
@@ -43,7 +49,7 @@ fn file_name(number: usize, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::{self, Load, Run, histogram};
+    use crate::row::{self, Run, histogram};
 
     #[test]
     fn row_with_latencies_gets_a_file_and_one_without_does_not() {

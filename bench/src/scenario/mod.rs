@@ -12,6 +12,7 @@ pub(crate) mod notices;
 mod rates;
 mod recovery;
 pub(crate) mod store;
+mod wrk;
 
 use anyhow::Result;
 
@@ -28,6 +29,8 @@ use store::Popularity;
 pub(crate) enum Scenario {
     /// Holds over HTTP: 64, 256 and 10,000 connections, one hot SKU and Zipf over 1,000.
     Http,
+    /// Holds over HTTP again, asked by wrk.
+    Wrk,
     /// The same sale on PostgreSQL and Redis.
     Peers,
     /// Holds over HTTPS, signed by ed25519, and with shoppers' tokens.
@@ -69,6 +72,7 @@ impl Scenario {
                 measure_ways(bench, "carriers", &holds::CARRIERS, Popularity::Hot, results)
             }
             Self::Wire => measure_ways(bench, "wire", &holds::WIRES, Popularity::Hot, results),
+            Self::Wrk => wrk::measure(bench, results),
             Self::Rates => rates::measure(bench, results),
             Self::Checkouts => checkouts::measure(bench, results),
             Self::Drop => crowd::measure(bench, results),
