@@ -8,7 +8,7 @@ use clap::ValueEnum as _;
 
 use crate::bench::{Bench, claw_binary};
 use crate::scenario::Scenario;
-use crate::{ceiling, stages};
+use crate::{ceiling, device, stages};
 
 /// Events that are replayed for a moment.
 const SMOKE_EVENTS_COUNT: u64 = 100_000;
@@ -133,6 +133,7 @@ impl Arguments {
         Ok(Bench {
             claw: claw_binary(self.claw.as_deref())?,
             scratch: self.scratch.clone(),
+            device: device::name(&self.scratch)?,
             seconds: if self.smoke { 2 } else { self.seconds },
             runs_count: if self.smoke { 1 } else { self.runs.max(1) },
             seed: self.seed,

@@ -17,6 +17,8 @@ pub(crate) struct Bench {
     pub(crate) claw: PathBuf,
     /// Where stores and databases go.
     pub(crate) scratch: PathBuf,
+    /// What that lies on, for people.
+    pub(crate) device: String,
     /// Length of one run.
     pub(crate) seconds: u64,
     /// Runs of a row.

@@ -16,8 +16,6 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 /// The probe's result.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct DeviceFigures {
-    /// What the folder is mounted from, and its filesystem.
-    pub(crate) name: String,
     pub(crate) rows: Vec<DeviceRow>,
 }
 
@@ -49,11 +47,11 @@ pub(crate) fn probe(bench: &Bench) -> Result<DeviceFigures> {
             p99_us: row.p99_us,
         })
         .collect();
-    Ok(DeviceFigures { name: name(&bench.scratch)?, rows })
+    Ok(DeviceFigures { rows })
 }
 
-/// What a folder is mounted from.
-fn name(folder: &Path) -> Result<String> {
+/// What a folder is mounted from, and its filesystem.
+pub(crate) fn name(folder: &Path) -> Result<String> {
     let folder = folder.canonicalize().with_context(|| format!("find {}", folder.display()))?;
     let mounts = std::fs::read_to_string("/proc/self/mounts").context("read the mounts")?;
     Ok(mount_of(&folder, &mounts).unwrap_or_else(|| "unknown".to_owned()))

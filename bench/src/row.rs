@@ -127,6 +127,24 @@ pub(crate) const NOT_REPLICATED: &str = "none: one node, one copy";
 /// Every load on one thing.
 pub(crate) const ALL_ON_ONE: &str = "all on one SKU";
 
+/// Where a row was measured, and with what chance.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Setting {
+    /// What the data lies on.
+    pub(crate) device: String,
+    /// Server and load share the machine, and talk over loopback.
+    pub(crate) same_host: bool,
+    /// Of every draw.
+    pub(crate) seed: u64,
+}
+
+impl Setting {
+    /// That of every row of a run of the benchmark.
+    pub(crate) fn of(bench: &Bench) -> Self {
+        Self { device: bench.device.clone(), same_host: true, seed: bench.seed }
+    }
+}
+
 /// A row.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
@@ -135,6 +153,7 @@ pub(crate) struct Row {
     /// The same in every run of the benchmark: what rows of two runs are matched by.
     pub(crate) name: String,
     pub(crate) subject: Subject,
+    pub(crate) setting: Setting,
     pub(crate) load: Load,
     pub(crate) per_second: Spread,
     pub(crate) p50_us: Spread,
@@ -160,8 +179,9 @@ impl Row {
         Self {
             scenario,
             name: format!(
-                "{system}: {operation}; {hot_share}; {connections} connections, {lasting}"
+                "{scenario}: {system}: {operation}; {hot_share}; {connections} connections, {lasting}"
             ),
+            setting: Setting::default(),
             ceiling_per_second: None,
             per_second: spread(|run| run.per_second),
             p50_us: spread(|run| run.latency.p50_ns / 1000),
@@ -208,7 +228,9 @@ pub(crate) fn measure(
         ))?;
         runs.push(run_once()?);
     }
-    Ok(Row::new(scenario, subject, load, runs))
+    let mut row = Row::new(scenario, subject, load, runs);
+    row.setting = Setting::of(bench);
+    Ok(row)
 }
 
 /// The closed loop that reached most.

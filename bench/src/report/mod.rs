@@ -21,16 +21,14 @@ pub(crate) use table::write as write_table;
 use crate::bench::{Bench, say};
 use crate::device::{self, DeviceFigures};
 use crate::figure::Figure;
-use crate::row::Row;
+use crate::row::{Row, Setting};
 use crate::tls::{self, TlsFigures};
 
 /// Everything that was found, and where.
 #[derive(Debug, Serialize)]
 pub(crate) struct Results {
     pub(crate) environment: Environment,
-    /// Server and load share the machine, and talk over loopback.
-    pub(crate) same_host: bool,
-    pub(crate) seed: u64,
+    pub(crate) setting: Setting,
     pub(crate) seconds: u64,
     pub(crate) runs_count: usize,
     pub(crate) scratch: PathBuf,
@@ -50,8 +48,7 @@ impl Results {
         let tls = tls::measure()?;
         Ok(Self {
             environment: Environment::read(),
-            same_host: true,
-            seed: bench.seed,
+            setting: Setting::of(bench),
             seconds: bench.seconds,
             runs_count: bench.runs_count,
             scratch: bench.scratch.clone(),

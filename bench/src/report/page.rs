@@ -60,14 +60,14 @@ fn environment(results: &Results) -> Markup {
             } }
             tr { th { "Program" } td { (machine.build) " build, commit " (machine.commit) } }
             tr { th { "Device" } td {
-                (results.device.name) ", in " (results.scratch.display())
+                (results.setting.device) ", in " (results.scratch.display())
                 @for row in &results.device.rows {
                     br; (row.flush) @if row.chosen { " (chosen)" } ", " (row.depth_count)
                     " in flight: " (row.commits_per_second) "/s, p50 " (row.p50_us) " us"
                 }
             } }
             tr { th { "Run" } td {
-                "server and load on one host, over loopback; seed " (results.seed) "; "
+                "server and load on one host, over loopback; seed " (results.setting.seed) "; "
                 (results.seconds) " s a run; median of " (results.runs_count) " runs"
             } }
         }

@@ -24,8 +24,8 @@ pub(crate) fn write(out: &mut impl Write, results: &Results) -> io::Result<()> {
         out,
         "data in {} ({}); server and load on one host; seed {}; {} s a run\n",
         results.scratch.display(),
-        results.device.name,
-        results.seed,
+        results.setting.device,
+        results.setting.seed,
         results.seconds
     )?;
     writeln!(
