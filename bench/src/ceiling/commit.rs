@@ -1,8 +1,8 @@
 //! A log without a node: what is handed in goes through the node's own group commit.
 //!
-//! Owns a stream of its own and who waits for which block. Records are of one size, about what a
-//! hold's events take in the node's log, and mean nothing; nothing is ever read back. Segments are
-//! used in turn, so that a long run takes no more room than a short one.
+//! Owns a stream of its own and who waits for which block. Records are of one size, about what the
+//! event of a granted hold takes in the node's log, and mean nothing; nothing is ever read back.
+//! Segments are used in turn, so that a long run takes no more room than a short one.
 
 use std::collections::VecDeque;
 use std::path::Path;

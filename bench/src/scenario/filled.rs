@@ -6,6 +6,7 @@
 use std::net::SocketAddrV4;
 use std::process::Command as Process;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use claw_common::money::{Currency, Money};
@@ -17,6 +18,8 @@ use claw_sdk::wire::{Client, Command, Line, Options, Outcome};
 use super::store::Store;
 use crate::bench::Bench;
 
+/// Longest start: a long log on a busy machine.
+const READY_MAX: Duration = Duration::from_mins(15);
 /// Commands that are made at once.
 const BATCH_COUNT: u64 = 8_192;
 /// Units of each product: more than any run holds.
@@ -122,7 +125,8 @@ impl Filled {
 /// Starts a node; this thread moves to the last core.
 pub(super) fn start_node(bench: &Bench, store: &Store) -> Result<NodeProcess> {
     let (program, store) = (bench.claw.clone(), store.path.clone());
-    Ok(NodeProcess::start(&NodeCommand { program, store, arguments: Vec::new() })?)
+    let command = NodeCommand { program, store, arguments: Vec::new() };
+    Ok(NodeProcess::start_within(&command, READY_MAX)?)
 }
 
 /// Resident memory of a process.

@@ -16,7 +16,7 @@ use claw_sdk::Client;
 
 use super::client::system;
 
-/// Longest wait for a node to be ready; a recovery of a large store takes a while.
+/// Longest wait for a node to be ready, unless told otherwise; a recovery takes a while.
 const READY_MAX: Duration = Duration::from_mins(1);
 /// Pause between two questions whether it is ready.
 const READY_PAUSE: Duration = Duration::from_millis(50);
@@ -37,8 +37,8 @@ pub enum NodeProcessError {
     Hung { log: PathBuf },
     /// It never said that it is ready.
     #[error("the node was not ready within {} s; the end of {log}:\n{tail}",
-            READY_MAX.as_secs(), log = log.display())]
-    NotReady { log: PathBuf, tail: String },
+            waited.as_secs(), log = log.display())]
+    NotReady { waited: Duration, log: PathBuf, tail: String },
     /// The system refused.
     #[error("cannot {action}")]
     System { action: String, source: std::io::Error },
@@ -67,6 +67,14 @@ impl NodeProcess {
     /// Starts a node on a free port and waits until it is ready. When there is more than one
     /// core, the node gets all but the last, and the calling thread moves to the last.
     pub fn start(command: &NodeCommand) -> Result<Self, NodeProcessError> {
+        Self::start_within(command, READY_MAX)
+    }
+
+    /// The same, for a store whose recovery takes as long as `ready_max`.
+    pub fn start_within(
+        command: &NodeCommand,
+        ready_max: Duration,
+    ) -> Result<Self, NodeProcessError> {
         let address = free_address().map_err(system_error("find a free port"))?;
         let log = command.store.join("node.log");
         let words =
@@ -78,9 +86,9 @@ impl NodeProcess {
             system::set_affinity(node_cpus).map_err(system_error("place the node"))?;
             let started = spawn(command, address, words);
             system::set_affinity(&[*own_cpu]).map_err(system_error("move to the last core"))?;
-            return Self { child: started?, address, log }.wait_until_ready();
+            return Self { child: started?, address, log }.wait_until_ready(ready_max);
         }
-        Self { child: spawn(command, address, words)?, address, log }.wait_until_ready()
+        Self { child: spawn(command, address, words)?, address, log }.wait_until_ready(ready_max)
     }
 
     /// Where it listens for plain HTTP.
@@ -116,8 +124,8 @@ impl NodeProcess {
         Err(NodeProcessError::Hung { log: self.log.clone() })
     }
 
-    fn wait_until_ready(mut self) -> Result<Self, NodeProcessError> {
-        let deadline = Instant::now() + READY_MAX;
+    fn wait_until_ready(mut self, ready_max: Duration) -> Result<Self, NodeProcessError> {
+        let deadline = Instant::now() + ready_max;
         let url = format!("http://{}", self.address);
         while Instant::now() < deadline {
             if let Some(status) =
@@ -130,7 +138,8 @@ impl NodeProcess {
             }
             std::thread::sleep(READY_PAUSE);
         }
-        Err(NodeProcessError::NotReady { tail: tail(&self.log), log: self.log.clone() })
+        let (tail, log) = (tail(&self.log), self.log.clone());
+        Err(NodeProcessError::NotReady { waited: ready_max, tail, log })
     }
 
     fn died(&self, when: &'static str, status: ExitStatus) -> NodeProcessError {
@@ -220,5 +229,20 @@ mod tests {
         system::set_affinity(&before).unwrap();
         assert!(error.contains("before it was ready with exit status: 3"), "{error}");
         assert!(error.contains("no such store"), "{error}");
+    }
+
+    #[test]
+    fn node_that_is_not_ready_in_the_time_it_was_given_is_ended() {
+        let store = tempfile::tempdir().unwrap();
+        let program = store.path().join("claw");
+        std::fs::write(&program, "#!/bin/sh\nexec sleep 600\n").unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).unwrap();
+        let command =
+            NodeCommand { program, store: store.path().to_owned(), arguments: Vec::new() };
+        let before = system::affinity().unwrap();
+        let error = NodeProcess::start_within(&command, Duration::ZERO).unwrap_err().to_string();
+        system::set_affinity(&before).unwrap();
+        assert!(error.contains("not ready within 0 s"), "{error}");
     }
 }
