@@ -49,8 +49,10 @@ fn main() -> Result<ExitCode> {
     if arguments.stages {
         return measure_stages(&arguments);
     }
-    if let (Some(old), Some(new)) = (&arguments.compare, &arguments.measured) {
-        report::compare(&mut std::io::stdout().lock(), new, old)?;
+    // Before anything is written: the results may go to the same file.
+    let old = arguments.compare.as_deref().map(report::read_numbers).transpose()?;
+    if let (Some(old), Some(new)) = (&old, &arguments.measured) {
+        report::compare(&mut std::io::stdout().lock(), &report::read_numbers(new)?, old)?;
         return Ok(ExitCode::SUCCESS);
     }
     let bench = arguments.bench()?;
@@ -64,8 +66,9 @@ fn main() -> Result<ExitCode> {
     report::write_table(&mut std::io::stdout().lock(), &results)?;
     write_json(&arguments.json, &results)?;
     report::write_report(&arguments.report, &results)?;
-    if let Some(old) = &arguments.compare {
-        report::compare(&mut std::io::stdout().lock(), &arguments.json, old)?;
+    if let Some(old) = &old {
+        let new = report::read_numbers(&arguments.json)?;
+        report::compare(&mut std::io::stdout().lock(), &new, old)?;
         return Ok(ExitCode::SUCCESS);
     }
     Ok(if results.all_count() { ExitCode::SUCCESS } else { ExitCode::from(1) })

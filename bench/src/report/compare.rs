@@ -35,13 +35,17 @@ struct OldFigure {
 /// A number with its name.
 type Named = (String, Spread);
 
-/// Prints the ratios of the results in one file by those in another.
-pub(crate) fn compare(out: &mut impl Write, new: &Path, old: &Path) -> Result<()> {
-    let (new, old) = (read(new)?, read(old)?);
-    write(out, &new, &old).context("write to standard output")
+/// Every number of a results file. Read it before the next run, which may write to the same file.
+#[derive(Debug)]
+pub(crate) struct Numbers(Vec<Named>);
+
+/// Prints the ratios of one file's numbers by those of another.
+pub(crate) fn compare(out: &mut impl Write, new: &Numbers, old: &Numbers) -> Result<()> {
+    write(out, &new.0, &old.0).context("write to standard output")
 }
 
-fn read(path: &Path) -> Result<Vec<Named>> {
+/// Reads a results file.
+pub(crate) fn read(path: &Path) -> Result<Numbers> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let found: Old = serde_json::from_str(&text).with_context(|| {
         format!("read {}: not the results of a benchmark of this version", path.display())
@@ -50,7 +54,8 @@ fn read(path: &Path) -> Result<Vec<Named>> {
         let OldRow { name, per_second, p99_us } = row;
         [(format!("{name}: per second"), per_second), (format!("{name}: p99 us"), p99_us)]
     });
-    Ok(rows.chain(found.figures.into_iter().map(|figure| (figure.name, figure.value))).collect())
+    let figures = found.figures.into_iter().map(|figure| (figure.name, figure.value));
+    Ok(Numbers(rows.chain(figures).collect()))
 }
 
 fn write(out: &mut impl Write, new: &[Named], old: &[Named]) -> io::Result<()> {

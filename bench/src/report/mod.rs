@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use claw_dataplane::simulate::environment::Environment;
 use serde::Serialize;
 
-pub(crate) use compare::compare;
+pub(crate) use compare::{compare, read as read_numbers};
 pub(crate) use table::write as write_table;
 
 use crate::bench::{Bench, say};
