@@ -28,6 +28,7 @@ struct OldRow {
 
 #[derive(Debug, Deserialize)]
 struct OldFigure {
+    scenario: String,
     name: String,
     value: Spread,
 }
@@ -54,7 +55,10 @@ pub(crate) fn read(path: &Path) -> Result<Numbers> {
         let OldRow { name, per_second, p99_us } = row;
         [(format!("{name}: per second"), per_second), (format!("{name}: p99 us"), p99_us)]
     });
-    let figures = found.figures.into_iter().map(|figure| (figure.name, figure.value));
+    let figures = found.figures.into_iter().map(|figure| {
+        let OldFigure { scenario, name, value } = figure;
+        (format!("{scenario}: {name}"), value)
+    });
     Ok(Numbers(rows.chain(figures).collect()))
 }
 
