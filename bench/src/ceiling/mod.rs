@@ -119,7 +119,7 @@ fn run_once(bench: &Bench, kind: Kind, store: &Store, load: Load) -> Result<Run>
         (dropped > 0).then(|| format!("{dropped} arrivals were dropped: the rate is too high"))
     });
     Ok(Run {
-        excuse: excuse.or_else(|| load.excuse(per_second)),
+        excuse: excuse.or_else(|| load.excuse(per_second, bench.seconds)),
         remark: format!("the load used {:.0} % of its core", 100.0 * result.cpu_share),
         ..Run::new(per_second, result.recorder.total)
     })

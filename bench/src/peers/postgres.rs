@@ -222,10 +222,10 @@ impl Database {
         command.arg("postgres").current_dir(work.path());
         let output = Bench::on_load_core(|| command.output())?.context("start pgbench")?;
         check(&output, "pgbench")?;
-        self.judge(load, &String::from_utf8_lossy(&output.stdout), work.path())
+        self.judge(bench, load, (&String::from_utf8_lossy(&output.stdout), work.path()))
     }
 
-    fn judge(&self, load: Load, summary: &str, work: &Path) -> Result<Run> {
+    fn judge(&self, bench: &Bench, load: Load, (summary, work): (&str, &Path)) -> Result<Run> {
         let per_second = pgbench_log::transactions_per_second(summary)?;
         let mut latencies = histogram();
         let mut failed = 0;
@@ -243,7 +243,7 @@ impl Database {
         let excuse = if failed > 0 {
             Some(format!("{failed} transactions failed"))
         } else if books.trim() == expected {
-            load.excuse(per_second)
+            load.excuse(per_second, bench.seconds)
         } else {
             Some(format!("available, held, orders are {}, not {expected}", books.trim()))
         };

@@ -81,7 +81,7 @@ pub(super) fn drive(
         let cpu = system::thread_cpu_time()?.saturating_sub(cpu_before);
         let elapsed = driver.start.elapsed();
         driver.drain()?;
-        Ok(driver.finish(load, elapsed, cpu))
+        Ok(driver.finish((load, bench.seconds), elapsed, cpu))
     })?
 }
 
@@ -222,7 +222,8 @@ impl<'a> Driver<'a> {
         self.idle.push_back(index);
     }
 
-    fn finish(self, load: Load, elapsed: Duration, cpu: Duration) -> Traffic {
+    fn finish(self, asked: (Load, u64), elapsed: Duration, cpu: Duration) -> Traffic {
+        let (load, seconds) = asked;
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut run = Run::new(self.in_time * 1_000 / millis, self.latencies);
         let share = 100.0 * cpu.as_secs_f64() / elapsed.as_secs_f64();
@@ -232,7 +233,7 @@ impl<'a> Driver<'a> {
         } else if self.dropped > 0 {
             Some(format!("{} arrivals were dropped: the rate is too high", self.dropped))
         } else {
-            load.excuse(run.per_second)
+            load.excuse(run.per_second, seconds)
         };
         Traffic { run, accepted: self.accepted }
     }

@@ -158,7 +158,7 @@ fn run_once(bench: &Bench, way: &Way, popularity: Popularity, load: Load) -> Res
     };
     let report = run(&options, &mut Progress::new(Style::Quiet, bench.seconds))?;
     let per_second = per_second(&report);
-    let excuse = excuse(&report).or_else(|| load.excuse(per_second));
+    let excuse = excuse(&report).or_else(|| load.excuse(per_second, bench.seconds));
     let remark = format!("the load used {:.0} % of its core", 100.0 * report.engine_cpu_share);
     Ok(Run { excuse, remark, ..Run::new(per_second, report.recorder.total) })
 }
