@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use claw_dataplane::ring::{Completion, ConnectionId, CoreRing, ListenShape, RingShape, listen};
+use claw_dataplane::ring::{ClaimedAddress, Completion, ConnectionId, CoreRing, RingShape};
 
 use super::Kind;
 use super::commit::Log;
@@ -31,9 +31,11 @@ pub(crate) fn serve(kind: Kind, folder: Option<&Path>) -> Result<()> {
         }
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let listener = listen(ListenShape { address, backlog_count: BACKLOG_COUNT })?;
-    let address = listener.local_addr()?;
-    ring.listen(listener)?;
+    let claimed = ClaimedAddress::claim(address)?;
+    let address = claimed.address();
+    for listener in claimed.listen(1, BACKLOG_COUNT)? {
+        ring.listen(listener)?;
+    }
     writeln!(std::io::stdout(), "{address}").context("say where it listens")?;
     let unread = std::iter::repeat_with(Vec::new).take(shape.connections_max).collect();
     Server { ring, log, unread, answers: Vec::new() }.run()
