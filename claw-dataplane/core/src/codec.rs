@@ -219,6 +219,12 @@ impl<'a> Reader<'a> {
         self.array().map(i64::from_le_bytes)
     }
 
+    /// A time, or a length of time, in milliseconds: of 48 bits, as stamps and timers have them.
+    pub fn milliseconds(&mut self) -> Result<u64, CodecError> {
+        let time = self.u64()?;
+        if time < 1 << 48 { Ok(time) } else { Err(self.invalid("milliseconds")) }
+    }
+
     /// An id.
     #[inline]
     pub fn id(&mut self) -> Result<Id, CodecError> {

@@ -73,6 +73,24 @@ pub struct SnapshotHeader {
     pub state_hash: Digest,
 }
 
+impl SnapshotHeader {
+    /// The bytes that stand before `body` in the file.
+    pub fn encode(&self, body: &[u8]) -> [u8; HEADER_BYTES] {
+        let mut raw = SnapshotRaw::new_zeroed();
+        raw.magic = SNAPSHOT_MAGIC;
+        raw.format_version = SNAPSHOT_VERSION.into();
+        raw.shard = self.shard.0.into();
+        raw.store_id = self.store_id;
+        raw.sequence = self.start.sequence.into();
+        raw.body_bytes = u64::try_from(body.len()).expect("a length fits").into();
+        raw.block_hash = self.start.hash;
+        raw.schema_hash = self.schema_hash;
+        raw.state_hash = self.state_hash;
+        raw.hash = blake3_parts(&[raw.as_bytes(), body]);
+        zerocopy::transmute!(raw)
+    }
+}
+
 /// A checked snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -81,6 +99,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Checks a file's bytes; `None` when they are damaged or of a layout unknown here.
+    pub fn parse(bytes: Vec<u8>) -> Option<Self> {
+        check(&bytes).map(|header| Self { header, bytes })
+    }
+
     /// What it says of itself.
     pub const fn header(&self) -> &SnapshotHeader {
         &self.header
@@ -117,18 +140,7 @@ pub fn write_snapshot(
     } else {
         path
     };
-    let mut raw = SnapshotRaw::new_zeroed();
-    raw.magic = SNAPSHOT_MAGIC;
-    raw.format_version = SNAPSHOT_VERSION.into();
-    raw.shard = header.shard.0.into();
-    raw.store_id = header.store_id;
-    raw.sequence = header.start.sequence.into();
-    raw.body_bytes = u64::try_from(body.len()).expect("a length fits").into();
-    raw.block_hash = header.start.hash;
-    raw.schema_hash = header.schema_hash;
-    raw.state_hash = header.state_hash;
-    raw.hash = blake3_parts(&[raw.as_bytes(), body]);
-    write_new(&path, &[raw.as_bytes(), body])?;
+    write_new(&path, &[&header.encode(body), body])?;
     remove_old(directory, header)?;
     Ok(path)
 }
@@ -145,7 +157,7 @@ fn remove_old(directory: &Path, header: &SnapshotHeader) -> Result<(), ReadError
 /// Reads and checks one snapshot; `None` when it is damaged or of a layout unknown here.
 pub fn read_snapshot(path: &Path) -> Result<Option<Snapshot>, ReadError> {
     let bytes = fs::read(path).map_err(ReadError::file("read", path))?;
-    Ok(check(&bytes).map(|header| Snapshot { header, bytes }))
+    Ok(Snapshot::parse(bytes))
 }
 
 fn check(bytes: &[u8]) -> Option<SnapshotHeader> {

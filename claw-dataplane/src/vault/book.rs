@@ -140,7 +140,7 @@ impl OrderBook {
         let steps = || self.steps.iter().filter_map(|step| Some((step.begun_ms?, &step.said)));
         let open = steps().any(|(_, said)| said.is_none());
         let last_ms = steps().map(|(begun_ms, _)| begun_ms).max().unwrap_or(0);
-        !open && last_ms + KEPT_MS < now_ms
+        !open && last_ms.saturating_add(KEPT_MS) < now_ms
     }
 
     /// When a step was first begun.
@@ -191,7 +191,9 @@ impl Book {
                 records.push(known(*order, &book.intent));
             }
         }
-        for (id, at_ms) in self.events.iter().filter(|(_, at_ms)| **at_ms + KEPT_MS >= now_ms) {
+        for (id, at_ms) in
+            self.events.iter().filter(|(_, at_ms)| at_ms.saturating_add(KEPT_MS) >= now_ms)
+        {
             records.push(event(id, *at_ms));
         }
         records

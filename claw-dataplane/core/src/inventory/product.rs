@@ -216,6 +216,9 @@ impl Products {
     pub(crate) fn restore(&mut self, r: &mut Reader<'_>) -> Result<(), ApplyError> {
         for _ in 0..r.u32()? {
             let product = read(r)?;
+            if self.slab.find(product.sku.as_str().as_bytes()).is_some() {
+                return Err(ApplyError::contradiction("a product comes twice"));
+            }
             self.add(product)?;
         }
         Ok(())

@@ -232,7 +232,21 @@ impl Superblock {
         if found != SUPERBLOCK_VERSION {
             return Err(SuperblockError::FormatVersion { found });
         }
-        Ok(Some(Self::from_raw(raw)))
+        Ok(Some(Self::from_raw(raw)).filter(Self::is_possible))
+    }
+
+    /// Whether a node can have written this, so that sums and differences of it are safe.
+    fn is_possible(&self) -> bool {
+        let StoreShape { shards_count, segment_bytes, .. } = self.shape;
+        let counted =
+            [self.sequence, self.epoch, self.cut.after_sequence, self.archived_generation];
+        let from_one = [self.retained.generation, self.retained.sequence];
+        (1..=SHARDS_MAX).contains(&usize::from(shards_count))
+            && usize::from(self.stream) < CORES_MAX
+            && segment_bytes >= BLOCK_BYTES_MAX as u64
+            && segment_bytes.is_multiple_of(BLOCK_ALIGN_BYTES as u64)
+            && counted.into_iter().chain(from_one).all(|number| number < u64::MAX >> 1)
+            && !from_one.contains(&0)
     }
 
     fn from_raw(raw: &RawSuperblock) -> Self {

@@ -157,8 +157,12 @@ impl<'a> Decode<'a> for Outcome<'a> {
                 hash: reader.option(Reader::array)?,
             }),
             ORDER_TO_ACT_ON => {
-                let view = OrderView::decode(reader)?;
-                Self::Order(OrderView { client_secret: bounded_text(reader)?, ..view })
+                let (view, client_secret) = (OrderView::decode(reader)?, bounded_text(reader)?);
+                // Without one it is spelt as any other order.
+                if client_secret.is_empty() {
+                    return Err(reader.invalid("client secret"));
+                }
+                Self::Order(OrderView { client_secret, ..view })
             }
             16 => Self::Saga(SagaView::decode(reader)?),
             17 => {
@@ -169,7 +173,14 @@ impl<'a> Decode<'a> for Outcome<'a> {
                 let (count, changes) = (reader.u16()?, reader.large()?);
                 Self::SessionChanges { count, changes, more: flag(reader)? }
             }
-            PRODUCT_WHOLE => Self::Product(ProductView::decode_whole(reader)?),
+            PRODUCT_WHOLE => {
+                let view = ProductView::decode_whole(reader)?;
+                // Without one it is spelt as any other product.
+                if view.attributes_version == 0 {
+                    return Err(reader.invalid("attributes version"));
+                }
+                Self::Product(view)
+            }
             _ => return Err(reader.invalid("outcome")),
         })
     }

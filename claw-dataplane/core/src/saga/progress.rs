@@ -259,7 +259,7 @@ impl Progress {
             return Err(r.invalid("saga"));
         }
         let (owed, parked) = (r.u16()?, flag(r)?);
-        Ok(Self { saga, course, at, owed, parked, attempt: r.u16()?, due_ms: r.u64()? })
+        Ok(Self { saga, course, at, owed, parked, attempt: r.u16()?, due_ms: r.milliseconds()? })
     }
 }
 

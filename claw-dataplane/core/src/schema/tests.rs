@@ -589,3 +589,13 @@ fn built_in_bounds_equal_the_limits_of_the_system() {
     assert_eq!(text(kind(BuiltIn::StockMoved, "reason")), limits::REASON_BYTES_MAX);
     assert_eq!(text(kind(BuiltIn::CartCreated, "session")), limits::SESSION_BYTES_MAX);
 }
+
+#[test]
+fn number_that_was_stored_is_stored_alike_when_it_is_read_again() {
+    for number in ["1.1844674407370957e+20", "5e-324", "0.1", "1.7976931348623157e308"] {
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let stored = canonical_json(&read(number));
+        assert_eq!(canonical_json(&read(&stored)), stored, "{number}");
+        assert_eq!(read(&stored).as_f64(), number.parse().ok(), "{number}");
+    }
+}

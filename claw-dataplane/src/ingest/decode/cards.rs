@@ -9,6 +9,8 @@
 //! What is no number by these rules passes: this keeps accidents out, it does not prove that there
 //! are none.
 
+use std::ops::Range;
+
 use claw_core::command::Command;
 use serde_json::Value;
 
@@ -81,7 +83,7 @@ fn may_hold(text: &str) -> bool {
 
 /// Whether a text holds a card number: in any run of digits, from the beginning of one of its
 /// groups to the end of one, since a date may follow a number and an area code may stand before it.
-fn has_card_number(text: &str) -> bool {
+pub fn has_card_number(text: &str) -> bool {
     if !may_hold(text) {
         return false;
     }
@@ -126,9 +128,16 @@ impl Run {
     }
 
     fn has_card_number(&self) -> bool {
-        let ends = |from: usize| self.groups.iter().copied().filter(move |to| *to > from);
-        let mut starts = self.groups.iter().copied();
-        starts.any(|from| ends(from).any(|to| is_card_number(&self.digits[from..to])))
+        self.pieces().any(|piece| is_card_number(&self.digits[piece]))
+    }
+
+    /// From the beginning of a group to the end of one, as long as a number may be: at most
+    /// [`DIGITS_MAX`] for each group, else a text of single digits would be a work of hours.
+    fn pieces(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.groups.iter().enumerate().flat_map(move |(place, &from)| {
+            let ends = self.groups[place..].iter().copied();
+            ends.take_while(move |to| to - from <= DIGITS_MAX).map(move |to| from..to)
+        })
     }
 }
 
@@ -220,6 +229,16 @@ mod tests {
         for other in others {
             assert!(!has_card_number(other), "{other}");
         }
+    }
+
+    #[test]
+    fn work_grows_with_the_text_and_not_with_its_square() {
+        let text = "1 ".repeat(30_000) + "1";
+        let run = Run::at(text.as_bytes(), 0);
+        assert_eq!(run.groups.len(), 30_002);
+        assert!(run.pieces().count() <= run.groups.len() * (DIGITS_MAX + 2));
+        assert!(!has_card_number(&text));
+        assert!(has_card_number(&(text + " 4242 4242 4242 4242")));
     }
 
     #[test]

@@ -8,7 +8,9 @@
 //! `events` turn bodies into commands. `tickets` reads what is no command: no shard decides it.
 
 mod body;
-pub(in crate::ingest) mod cards;
+// Public for the fuzzed inputs alone, which try the search by itself.
+#[doc(hidden)]
+pub mod cards;
 mod catalogue;
 mod events;
 pub mod headers;
@@ -25,6 +27,7 @@ use claw_common::time::UnixMs;
 use claw_core::command::{Command, CommandKey, ExtraType, OrderStep, SagaStep};
 use claw_core::lines::LinesBuffer;
 use claw_core::schema::CompiledSchema;
+pub(in crate::ingest) use shopping::payment_token_fault;
 pub use tickets::{TicketWish, decode_ticket};
 
 use super::auth::Caller;

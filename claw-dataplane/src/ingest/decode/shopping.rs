@@ -277,11 +277,19 @@ fn read_payment<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, str>, Fault> {
         other => Err(unknown(closest(other, ["token"]).map(str::to_owned))),
     })?;
     let token = required(token, "token")?;
-    if token.is_empty() || token.len() > PAYMENT_TEXT_BYTES_MAX {
-        let reason = format!("must be 1 to {PAYMENT_TEXT_BYTES_MAX} bytes");
-        return Err(Fault::violation(reason).under("token"));
+    match payment_token_fault(&token) {
+        Some(reason) => Err(Fault::violation(reason).under("token")),
+        None => Ok(token),
     }
-    Ok(token)
+}
+
+/// Why a text is no gateway's token. Theirs are printable; what is not could be made to look like
+/// something else where it is kept, in the vault's journal of binary records.
+pub(in crate::ingest) fn payment_token_fault(token: &str) -> Option<String> {
+    let printable = token.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let fits = (1..=PAYMENT_TEXT_BYTES_MAX).contains(&token.len());
+    (!printable || !fits)
+        .then(|| format!("must be 1 to {PAYMENT_TEXT_BYTES_MAX} printable ASCII characters"))
 }
 
 fn read_id(scanner: &mut Scanner<'_>) -> Result<Id, Fault> {

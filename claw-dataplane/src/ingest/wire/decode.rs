@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use super::coupon;
 use crate::ingest::decode::cards;
-use crate::ingest::decode::{Routed, Settings, Target};
+use crate::ingest::decode::{Routed, Settings, Target, payment_token_fault};
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::routes::Route;
 
@@ -251,6 +251,11 @@ fn check_out<R>(
     if !basket.payment.is_empty() && !input.settings.takes_payments {
         let detail = "`payment` is not taken: this store's payments are none";
         return Err(Problem::schema("payment", detail));
+    }
+    if !basket.payment.is_empty()
+        && let Some(reason) = payment_token_fault(basket.payment)
+    {
+        return Err(Problem::schema("payment.token", format!("`payment.token` {reason}")));
     }
     check_session(input, EVENT, basket.session)?;
     check(input, EVENT, "coupon", optional(basket.coupon))?;

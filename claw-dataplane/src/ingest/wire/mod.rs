@@ -18,6 +18,9 @@ pub mod framing;
 pub mod preface;
 pub mod session;
 
+#[cfg(test)]
+mod tests;
+
 pub use answers::Answers;
 pub use framing::{Event, Framing};
 pub use preface::{Preface, Protocol};

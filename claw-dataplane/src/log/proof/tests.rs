@@ -255,7 +255,16 @@ fn signatures_of_other_keys_and_of_other_text_do_not_hold() {
         let verdict = SignedNote::parse(&altered).unwrap().verify(&key().public());
         assert_eq!(verdict, Err(NoteError::Signature), "{to}");
     }
-    for (from, to) in [("\n41\n", "\n041\n"), ("/3\n", "/x\n"), ("time ", "at "), ("\n\n", "\n")] {
+    let capitals = checkpoint.store.to_string().to_uppercase();
+    let origin = format!("openclaw/{}", checkpoint.store);
+    for (from, to) in [
+        ("\n41\n", "\n041\n"),
+        ("\n41\n", "\n41\r\n"),
+        (&origin, &format!("openclaw/{capitals}")),
+        ("/3\n", "/x\n"),
+        ("time ", "at "),
+        ("\n\n", "\n"),
+    ] {
         assert!(SignedNote::parse(&note.replacen(from, to, 1)).is_err(), "{to:?}");
     }
 }

@@ -50,3 +50,22 @@ fn streams_are_made_in_order() {
     let raised = Superblock::format(shape(), 0).raised(Cut::default(), 3);
     assert_eq!((raised.streams_count, raised.epoch, raised.sequence), (3, 1, 2));
 }
+
+#[test]
+fn copy_that_no_node_can_have_written_is_none() {
+    let possible = || Superblock::format(shape(), 0);
+    let retained = Retained::everything();
+    for impossible in [
+        Superblock { retained: Retained { generation: 0, ..retained }, ..possible() },
+        Superblock { retained: Retained { sequence: 0, ..retained }, ..possible() },
+        Superblock { cut: Cut { after_sequence: u64::MAX, hash: [0; 32] }, ..possible() },
+        Superblock { epoch: u64::MAX, ..possible() },
+        Superblock { sequence: u64::MAX, ..possible() },
+        Superblock { shape: StoreShape { shards_count: 0, ..shape() }, ..possible() },
+        Superblock { shape: StoreShape { segment_bytes: 0, ..shape() }, ..possible() },
+    ] {
+        let mut copies = vec![0; SUPERBLOCKS_BYTES];
+        write(&mut copies, &impossible);
+        assert_eq!(Superblock::newest(&copies), Err(SuperblockError::NoneValid), "{impossible:?}");
+    }
+}

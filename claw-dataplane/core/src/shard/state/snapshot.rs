@@ -4,6 +4,10 @@
 //! while they are young: so equal states give equal bytes, whatever slots and orders of insertion
 //! they had.
 
+use std::collections::BTreeSet;
+
+use claw_common::limits::ANSWER_BYTES_MAX;
+
 use super::{Key, State};
 use crate::cart::Cart;
 use crate::checkout::order::Order;
@@ -118,7 +122,7 @@ impl State {
             return Err(RestoreError::ShardForeign { shard, shards_count });
         }
         self.sequence = r.u64()?;
-        self.now_ms = r.u64()?;
+        self.now_ms = r.milliseconds()?;
         self.forgotten_count = r.u64()?;
         self.products.restore(r)?;
         read_slab(&mut self.coupons, r, Coupon::read, "coupons")?;
@@ -135,6 +139,7 @@ impl State {
             self.commands.insert(hold, read_identity(r)?);
         }
         self.read_window(r)?;
+        self.check_line()?;
         self.set_timers();
         Ok(self)
     }
@@ -145,12 +150,32 @@ impl State {
         }
         for _ in 0..r.u64()? {
             let identity = read_identity(r)?;
-            let at_ms = r.u64()?;
-            if !self.window.remember(&identity, at_ms, r.blob()?) {
+            let at_ms = r.milliseconds()?;
+            // One of later would make those before it old, and forgotten while being restored.
+            if at_ms > self.now_ms {
+                return Err(ApplyError::contradiction("an answer is younger than the state"));
+            }
+            let answer = r.blob()?;
+            if answer.len() > ANSWER_BYTES_MAX {
+                return Err(ApplyError::contradiction("an answer is longer than answers are"));
+            }
+            if !self.window.remember(&identity, at_ms, answer) {
                 return Err(ApplyError::CapacityFull { slab: "remembered answers" });
             }
         }
         Ok(())
+    }
+
+    /// Whoever waits in line stands there by the record of their hold, so none may share it.
+    fn check_line(&self) -> Result<(), ApplyError> {
+        let waiting = self.holds.iter().filter(|(_, hold)| hold.state == HoldState::Waiting);
+        let mut places = BTreeSet::new();
+        let mut alone = waiting.map(|(_, hold)| places.insert(hold.claimed_at));
+        if alone.all(|alone| alone) {
+            Ok(())
+        } else {
+            Err(ApplyError::contradiction("two stand at one place in line"))
+        }
     }
 
     fn set_timers(&mut self) {
@@ -177,7 +202,11 @@ fn read_slab<T: Keyed>(
 ) -> Result<(), ApplyError> {
     let mut places = Vec::new();
     for _ in 0..r.u32()? {
-        let place = slab.insert(read(r)?);
+        let value = read(r)?;
+        if slab.find(value.key()).is_some() {
+            return Err(ApplyError::contradiction("a key comes twice"));
+        }
+        let place = slab.insert(value);
         places.push(place.ok_or(ApplyError::CapacityFull { slab: name })?);
     }
     for _ in 0..r.u32()? {
