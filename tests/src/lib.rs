@@ -8,6 +8,7 @@
 pub mod browser;
 pub mod document;
 pub mod frames;
+pub mod fuzzed;
 pub mod gateway;
 pub mod generated;
 pub mod node;

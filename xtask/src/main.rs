@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         Verb::Demo(args) => demo::run(&args),
         Verb::Dst(args) => dst::run(&args),
         Verb::Fmt(args) => fmt::run(&args),
-        Verb::Fuzz(args) => Ok(fuzz::run(&args)),
+        Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Lint(args) => Ok(lint::run(&args)),
         Verb::Setup(args) => setup::run(&args),
         Verb::Test(args) => Ok(test::run(&args)),

@@ -100,9 +100,23 @@ impl Task {
     }
 
     fn counted_into(&self, out: &mut impl Write) -> Result<Tally> {
+        let mut tally = Tally::default();
+        let status = self.lines(|line| {
+            out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n")).ok();
+            tally.read_line(line);
+        })?;
+        if !status.success() {
+            talk(format_args!("{}", self.failure(status)));
+            tally.failed_count = tally.failed_count.max(1);
+        }
+        Ok(tally)
+    }
+
+    /// Run to the end, hand on each line of either stream, and answer how it ended.
+    pub(crate) fn lines(&self, mut each: impl FnMut(&str)) -> Result<ExitStatus> {
         self.announce();
         let (reader, writer) =
-            io::pipe().context("cannot make a pipe to read the tests' output")?;
+            io::pipe().with_context(|| format!("cannot make a pipe for {self}"))?;
         let mut command = self.command();
         if io::stdout().is_terminal() {
             command.env("CARGO_TERM_COLOR", "always");
@@ -111,19 +125,11 @@ impl Task {
         let mut child = command.spawn().with_context(|| self.cannot_start())?;
         // The command holds the writing end: while it lives, reading never ends.
         drop(command);
-
-        let mut tally = Tally::default();
         for line in BufReader::new(reader).split(b'\n') {
-            let line = line.context("cannot read the tests' output")?;
-            out.write_all(&line).and_then(|()| out.write_all(b"\n")).ok();
-            tally.read_line(&String::from_utf8_lossy(&line));
+            let line = line.with_context(|| format!("cannot read what {self} says"))?;
+            each(&String::from_utf8_lossy(&line));
         }
-        let status = child.wait().with_context(|| format!("cannot wait for {self}"))?;
-        if !status.success() {
-            talk(format_args!("{}", self.failure(status)));
-            tally.failed_count = tally.failed_count.max(1);
-        }
-        Ok(tally)
+        child.wait().with_context(|| format!("cannot wait for {self}"))
     }
 
     fn announce(&self) {

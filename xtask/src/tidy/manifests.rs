@@ -5,7 +5,8 @@ use toml::{Table, Value};
 use super::{Finding, Tree};
 
 /// What each package may depend on, of ours. Everything points left:
-/// `claw-common <- claw-sdk, claw-core <- claw-dst <- claw-dataplane <- claw-tests, claw-bench`.
+/// `claw-common <- claw-sdk, claw-core <- claw-dst <- claw-dataplane <- claw-tests, claw-bench`;
+/// `claw-tests <- claw-fuzz`.
 const DIRECTION: &[(&str, &[&str])] = &[
     ("claw-common", &[]),
     ("claw-ebpf", &["claw-common"]),
@@ -15,6 +16,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("claw-dataplane", &["claw-common", "claw-core", "claw-dst", "claw-sdk"]),
     ("claw-tests", &["claw-common", "claw-core", "claw-dataplane", "claw-dst", "claw-sdk"]),
     ("claw-bench", &["claw-common", "claw-core", "claw-dataplane", "claw-dst", "claw-sdk"]),
+    ("claw-fuzz", &["claw-tests"]),
     ("xtask", &[]),
 ];
 

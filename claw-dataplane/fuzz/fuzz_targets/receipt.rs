@@ -1,0 +1,6 @@
+//! Receipts, proofs and checkpoints: the promises are in `claw_tests::fuzzed::receipt`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| claw_tests::fuzzed::receipt::check(bytes));

@@ -1,0 +1,6 @@
+//! Signed requests: the promises are in `claw_tests::fuzzed::signature`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| claw_tests::fuzzed::signature::check(bytes));

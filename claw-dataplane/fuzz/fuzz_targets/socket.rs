@@ -1,0 +1,6 @@
+//! WebSocket frames: the promises are in `claw_tests::fuzzed::socket`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| claw_tests::fuzzed::socket::check(bytes));

@@ -1,0 +1,6 @@
+//! Shoppers' tokens: the promises are in `claw_tests::fuzzed::token`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| claw_tests::fuzzed::token::check(bytes));
