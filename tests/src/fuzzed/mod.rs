@@ -10,10 +10,10 @@
 
 pub mod block;
 pub mod body;
+pub mod book;
 pub mod card;
 pub mod codec;
 pub mod http;
-pub mod journal;
 pub mod keys;
 pub mod log;
 pub mod receipt;
@@ -35,11 +35,11 @@ pub type Check = fn(&[u8]);
 /// and its check.
 pub const TARGETS: &[(&str, Check)] = &[
     ("block", block::check),
+    ("book", book::check),
     ("body", body::check),
     ("card", card::check),
     ("codec", codec::check),
     ("http", http::check),
-    ("journal", journal::check),
     ("receipt", receipt::check),
     ("schema", schema::check),
     ("signature", signature::check),

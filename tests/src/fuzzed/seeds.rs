@@ -17,7 +17,6 @@ use claw_core::payment::{Answer, Ask, PaymentStep, Verdict};
 use claw_core::shard::event::Event;
 use claw_core::shard::notice::Notice;
 use claw_dataplane::log::SnapshotHeader;
-use claw_dataplane::vault::journal;
 use zerocopy::{FromZeros as _, Immutable, IntoBytes};
 
 use super::shard::price;
@@ -37,7 +36,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         }
         "codec" => codec(),
         "http" => texts(REQUESTS),
-        "journal" => journal(),
+        "book" => book(),
         "receipt" => receipt::seeds(),
         "schema" => texts(&[SCHEMA, "[schema]\nversion = 1\n"]),
         "signature" => signature(),
@@ -179,18 +178,17 @@ fn codec() -> Vec<Vec<u8>> {
     ]
 }
 
-fn journal() -> Vec<Vec<u8>> {
+fn book() -> Vec<Vec<u8>> {
     let order = Id([3; 16]);
-    let payloads = [
+    let records = [
         claw_dataplane::vault::book::known(order, "pi_1"),
         claw_dataplane::vault::book::event("evt_1", NOW_MS),
     ];
-    let cut = payloads.iter().flat_map(|payload| {
-        let length = u8::try_from(payload.len()).expect("short");
-        with_mode(length, payload)
+    let cut = records.iter().flat_map(|record| {
+        let length = u8::try_from(record.len()).expect("short");
+        with_mode(length, record)
     });
-    let cut: Vec<u8> = cut.collect();
-    vec![with_mode(0, &journal::written(&payloads)), with_mode(1, &cut)]
+    vec![cut.collect()]
 }
 
 fn signature() -> Vec<Vec<u8>> {
