@@ -8,7 +8,7 @@ use clap::ValueEnum as _;
 
 use crate::bench::{Bench, claw_binary};
 use crate::scenario::Scenario;
-use crate::{ceiling, device, stages};
+use crate::{ceiling, device, instructions, stages};
 
 /// Events that are replayed for a moment.
 const SMOKE_EVENTS_COUNT: u64 = 100_000;
@@ -27,6 +27,13 @@ pub(crate) struct Arguments {
     /// instead of whole systems.
     #[arg(long)]
     pub(crate) stages: bool,
+    /// Instructions of every stage and hot function, beside the baseline in bench/baseline.json,
+    /// instead of whole systems.
+    #[arg(long)]
+    pub(crate) instructions: bool,
+    /// With --instructions: write the counts there too, such as bench/baseline.json.
+    #[arg(long, value_name = "FILE", requires = "instructions")]
+    pub(crate) keep: Option<PathBuf>,
     /// How soon WebSockets are told, and what idle ones cost, instead of whole systems.
     #[arg(long)]
     pub(crate) notices: bool,
@@ -90,6 +97,11 @@ pub(crate) struct Child {
     pub(crate) until: Option<stages::Stage>,
     #[arg(long = "serve-count", hide = true)]
     pub(crate) count: Option<usize>,
+    /// What callgrind runs: one function so often.
+    #[arg(long = "call-function", hide = true, requires = "calls", value_enum)]
+    pub(crate) function: Option<instructions::Function>,
+    #[arg(long = "call-count", hide = true)]
+    pub(crate) calls: Option<u64>,
     /// The bare server that says what the load can do.
     #[arg(long = "serve-echo", hide = true, value_enum)]
     pub(crate) echo: Option<ceiling::Kind>,

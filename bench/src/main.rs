@@ -13,6 +13,7 @@ mod bench;
 mod ceiling;
 mod device;
 mod figure;
+mod instructions;
 mod peers;
 mod report;
 mod row;
@@ -41,6 +42,10 @@ fn main() -> Result<ExitCode> {
         stages::serve_once(subject, stage, count)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let (Some(function), Some(count)) = (arguments.child.function, arguments.child.calls) {
+        function.call(count);
+        return Ok(ExitCode::SUCCESS);
+    }
     let open_files = system::raise_open_files().context("raise the limit of open files")?;
     if let Some(kind) = *echo {
         ceiling::serve(kind, arguments.child.folder.as_deref())?;
@@ -48,6 +53,9 @@ fn main() -> Result<ExitCode> {
     }
     if arguments.stages {
         return measure_stages(&arguments);
+    }
+    if arguments.instructions {
+        return count_instructions(&arguments);
     }
     // Before anything is written: the results may go to the same file.
     let old = arguments.compare.as_deref().map(report::read_numbers).transpose()?;
@@ -84,6 +92,16 @@ fn measure_notices(bench: &Bench, arguments: &Arguments, open_files: usize) -> R
     let results = notices::measure(bench, sockets, idle)?;
     notices::write(&mut std::io::stdout().lock(), &results)?;
     write_json(&arguments.json, &results)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn count_instructions(arguments: &Arguments) -> Result<ExitCode> {
+    let counts = instructions::measure()?;
+    instructions::write(&mut std::io::stdout().lock(), &counts, &instructions::baseline()?)?;
+    write_json(&arguments.json, &counts)?;
+    if let Some(path) = &arguments.keep {
+        instructions::keep(&counts, path)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,6 +6,7 @@
 //! not of the shard core's time. PostgreSQL asks nobody for money: that is its advantage here.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -13,9 +14,12 @@ use claw_dataplane::simulate::client::{Protocol, system};
 use claw_dataplane::simulate::node_process::{NodeCommand, NodeProcess};
 use claw_dataplane::simulate::progress::{Progress, Style};
 use claw_dataplane::simulate::recorder::Endpoint;
+use claw_dataplane::simulate::report::Report;
 use claw_dataplane::simulate::run::{Carrier, RunOptions, run};
+use claw_sdk::{Client, Signer};
 
-use super::store::{Popularity, Store};
+use super::hops::Hops;
+use super::store::{HOT_SKU, Popularity, Store};
 use crate::bench::Bench;
 use crate::peers::postgres::{self, Database, Method};
 use crate::report::Results;
@@ -93,7 +97,7 @@ fn run_once(bench: &Bench, load: Load) -> Result<Run> {
         endpoint: None,
     };
     let before_ns = busiest_thread_ns(node.id())?;
-    let report = run(&options, &mut Progress::new(Style::Quiet, bench.seconds))?;
+    let (report, hops) = run_watched(bench, &options)?;
     let ran_ns = busiest_thread_ns(node.id())?.saturating_sub(before_ns);
     node.stop()?;
     system::set_affinity(&cpus)?;
@@ -110,9 +114,25 @@ fn run_once(bench: &Bench, load: Load) -> Result<Run> {
     let mut latencies = report.recorder.by_endpoint().filter(|(found, _)| *found == endpoint);
     let (_, latencies) = latencies.next().context("checkouts were answered")?;
     let core_us = ran_ns / placed.max(1) / 1000;
-    let remark =
-        format!("the busiest thread of the node, the shard core's, ran {core_us} us an order");
+    let remark = format!(
+        "the busiest thread of the node, the shard core's, ran {core_us} us an order; {}",
+        hops.in_words()
+    );
     Ok(Run { excuse, remark, ..Run::new(placed / bench.seconds.max(1), latencies.clone()) })
+}
+
+/// The load, and one buyer beside it whose orders are looked at.
+fn run_watched(bench: &Bench, options: &RunOptions) -> Result<(Report, Hops)> {
+    let url = options.node_url.as_deref().context("a node of ours")?;
+    let mut buyer = Client::new(url, Some(Signer::load(&options.store, "storefront")?))?;
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| Hops::watch(&mut buyer, HOT_SKU, &done));
+        let report = run(options, &mut Progress::new(Style::Quiet, bench.seconds));
+        done.store(true, Ordering::Relaxed);
+        let hops = watching.join().expect("the buyer does not panic")?;
+        Ok((report?, hops))
+    })
 }
 
 /// How long the thread of a process ran that ran most, nanoseconds.

@@ -7,6 +7,7 @@ mod checkouts;
 mod crowd;
 mod filled;
 pub(crate) mod holds;
+mod hops;
 mod memory;
 pub(crate) mod notices;
 mod rates;

@@ -20,6 +20,9 @@ const SNAPSHOT_INTERVAL_S: u32 = 60;
 /// More than any row opens.
 const CONNECTIONS_MAX: i64 = 120_000;
 
+/// What everybody wants in [`Popularity::Hot`].
+pub(crate) const HOT_SKU: &str = "HOT";
+
 /// A store that goes with its folder.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -94,7 +97,7 @@ impl Popularity {
         let price = "price = { amount = 1000, currency = \"EUR\" }\nstock = 1000000000\n";
         let products = match self {
             Self::Hot => format!(
-                "[[product]]\nsku = \"HOT\"\n{price}hot = true\n[popularity]\nhot_share = 1.0\n"
+                "[[product]]\nsku = \"{HOT_SKU}\"\n{price}hot = true\n[popularity]\nhot_share = 1.0\n"
             ),
             Self::Zipf => format!(
                 "[catalogue]\nsku_prefix = \"Z\"\ncount = 1000\n{price}\

@@ -19,29 +19,32 @@ pub(super) const LONG_COUNT: usize = 2 * SHORT_COUNT;
 const VALGRIND: &str = "valgrind";
 
 /// Whether it is there.
-pub(super) fn find() -> Result<()> {
+pub(crate) fn find() -> Result<()> {
     let found = Command::new(VALGRIND).arg("--version").output();
     ensure!(found.is_ok_and(|output| output.status.success()), "valgrind is not installed");
     Ok(())
 }
 
 /// Instructions a request up to a stage.
-pub(super) fn count(subject: Subject, stage: Stage) -> Result<i64> {
-    let long = total(subject, stage, LONG_COUNT)?;
-    let short = total(subject, stage, SHORT_COUNT)?;
-    Ok((long - short) / i64::try_from(LONG_COUNT - SHORT_COUNT)?)
-}
-
-fn total(subject: Subject, stage: Stage, count: usize) -> Result<i64> {
+pub(crate) fn count(subject: Subject, stage: Stage) -> Result<i64> {
     let name = |value: Option<clap::builder::PossibleValue>| {
         value.map(|value| value.get_name().to_owned()).context("every value has a name")
     };
+    let (subject, stage) = (name(subject.to_possible_value())?, name(stage.to_possible_value())?);
+    let upto = |count: usize| {
+        let count = count.to_string();
+        total(&["--serve-subject", &subject, "--serve-until", &stage, "--serve-count", &count])
+    };
+    let (long, short) = (upto(LONG_COUNT)?, upto(SHORT_COUNT)?);
+    Ok((long - short) / i64::try_from(LONG_COUNT - SHORT_COUNT)?)
+}
+
+/// Instructions of this program with these arguments.
+pub(crate) fn total(arguments: &[&str]) -> Result<i64> {
     let output = Command::new(VALGRIND)
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe().context("find this program")?)
-        .args(["--serve-subject", &name(subject.to_possible_value())?])
-        .args(["--serve-until", &name(stage.to_possible_value())?])
-        .args(["--serve-count", &count.to_string()])
+        .args(arguments)
         .output()
         .context("start valgrind")?;
     let talk = String::from_utf8_lossy(&output.stderr);

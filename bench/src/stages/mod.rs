@@ -13,7 +13,7 @@
 //! Deliberately not here: TCP, the wake-ups and the device write, which are in the whole rows.
 
 mod backend;
-mod callgrind;
+pub(crate) mod callgrind;
 mod counter;
 mod http;
 mod table;
@@ -84,7 +84,8 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    const ALL: [Self; 2] = [Self::HttpHold, Self::WireHold];
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::HttpHold, Self::WireHold];
 
     /// For a table.
     pub(crate) const fn name(self) -> &'static str {
