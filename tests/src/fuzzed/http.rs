@@ -9,6 +9,9 @@ use claw_common::limits::{BODY_BYTES_MAX, HEADERS_MAX};
 use claw_dataplane::ingest::http::{Connection, Event, Flow, Request, Timeouts};
 use claw_dataplane::ingest::problem::ProblemKind;
 
+/// Method, target, fields and body.
+type Meaning<'a> = (&'a str, &'a str, Vec<&'a (String, Vec<u8>)>, &'a [u8]);
+
 /// What a request says, freed from the bytes it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Said {
@@ -51,7 +54,7 @@ impl Said {
     }
 
     /// Without what says where the body ends, and how the connection goes on.
-    fn meaning(&self) -> (&str, &str, Vec<&(String, Vec<u8>)>, &[u8]) {
+    fn meaning(&self) -> Meaning<'_> {
         let fields = self.headers.iter().filter(|(name, _)| !frames_the_body(name)).collect();
         (&self.method, &self.target, fields, &self.body)
     }

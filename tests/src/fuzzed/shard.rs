@@ -13,8 +13,7 @@ use super::store::NOW_MS;
 /// A shard and what it is asked through.
 #[derive(Debug)]
 pub struct Desk {
-    /// The shard.
-    pub shard: Shard,
+    shard: Shard,
     records: Counted,
     effects: Effects,
 }
@@ -38,6 +37,11 @@ impl Desk {
     pub fn new(config: ShardConfig) -> Self {
         let (records, effects) = (Counted::default(), Effects::default());
         Self { shard: Shard::new(config), records, effects }
+    }
+
+    /// The shard as it is now.
+    pub const fn shard(&self) -> &Shard {
+        &self.shard
     }
 
     /// Asks, each time as somebody new.

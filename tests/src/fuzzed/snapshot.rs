@@ -51,13 +51,14 @@ fn check_file(bytes: &[u8]) {
 /// Edits are an offset of two bytes, what is done there, and a byte.
 fn check_edited(edits: &[u8]) {
     let mut body = valid_body().to_vec();
-    for edit in edits.chunks_exact(4) {
-        let at = usize::from(u16::from_le_bytes([edit[0], edit[1]])) % body.len().max(1);
-        match edit[2] {
-            0 => body.insert(at, edit[3]),
+    let (edits, _) = edits.as_chunks::<4>();
+    for &[low, high, what, byte] in edits {
+        let at = usize::from(u16::from_le_bytes([low, high])) % body.len().max(1);
+        match what {
+            0 => body.insert(at, byte),
             1 if body.len() > 1 => drop(body.remove(at)),
             2 => body.truncate(at.max(1)),
-            _ => body[at] = edit[3],
+            _ => body[at] = byte,
         }
     }
     check_body(&body);
@@ -80,11 +81,11 @@ fn check_body(body: &[u8]) {
 
 /// What a shard writes that has one of most things.
 pub fn valid_body() -> &'static [u8] {
-    static BODY: LazyLock<Vec<u8>> = LazyLock::new(|| written(&busy_shard()));
+    static BODY: LazyLock<Vec<u8>> = LazyLock::new(|| written(busy_desk().shard()));
     &BODY
 }
 
-fn busy_shard() -> Shard {
+fn busy_desk() -> Desk {
     let mut desk = Desk::new(config());
     let price = super::shard::price(4900);
     for sku in ["clog", "sabot"] {
@@ -122,5 +123,5 @@ fn busy_shard() -> Shard {
         payment: Some("pm_card_visa"),
     });
     desk.decide(Command::ReleaseHold { hold: Id([1; 16]), session: None });
-    desk.shard
+    desk
 }

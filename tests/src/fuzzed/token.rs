@@ -29,7 +29,7 @@ pub fn check(bytes: &[u8]) {
             let Some((header, claims)) = text.split_once('\n') else { return };
             let token = keys().source.compact_jws(header, claims);
             if let Some((_, session)) = authenticate(&token) {
-                check_claims(claims, &session);
+                check_claims(claims, session.as_deref());
             }
         }
         _ => {}
@@ -78,11 +78,11 @@ fn other_letter(token: &str, at: usize) -> String {
 }
 
 /// What must be so of claims that were believed, read by somebody else.
-fn check_claims(claims: &str, session: &Option<String>) {
+fn check_claims(claims: &str, session: Option<&str>) {
     let claims: Value = serde_json::from_str(claims).expect("claims that are believed are JSON");
     let audience = &claims["aud"];
     assert!(audience == STORE_NAME || audience == &Value::from(vec![STORE_NAME]), "{claims}");
-    assert_eq!(claims["sub"].as_str(), session.as_deref());
+    assert_eq!(claims["sub"].as_str(), session);
     let (issued_s, expires_s) = (claims["iat"].as_u64(), claims["exp"].as_u64());
     let (issued_s, expires_s) = issued_s.zip(expires_s).expect("both are whole seconds");
     assert!(expires_s > NOW_MS / 1000, "{claims}");

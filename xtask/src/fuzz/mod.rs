@@ -7,7 +7,7 @@
 //! learns in `target/fuzz/corpus`.
 //!
 //! No sanitizer by default: what is fuzzed is safe Rust, so the pinned compiler builds it as it is
-//! shipped and runs it twice as fast. `--address` brings in AddressSanitizer, for which the
+//! shipped and runs it twice as fast. `--address` brings in `AddressSanitizer`, for which the
 //! compiler must be a nightly one or be told to act like one.
 
 mod progress;
@@ -66,7 +66,7 @@ pub(crate) struct FuzzArgs {
     /// As long as CI can afford
     #[arg(long, conflicts_with = "seconds")]
     smoke: bool,
-    /// With AddressSanitizer: half as fast, and the build starts anew
+    /// With `AddressSanitizer`: half as fast, and the build starts anew
     #[arg(long)]
     address: bool,
 }
@@ -74,7 +74,9 @@ pub(crate) struct FuzzArgs {
 pub(crate) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let targets = chosen(args.target.as_deref())?;
     if args.list {
-        targets.iter().for_each(|target| report::name(target));
+        for target in &targets {
+            report::name(target);
+        }
         return Ok(ExitCode::SUCCESS);
     }
     setup::ensure(Purpose::Build)?;
@@ -127,9 +129,9 @@ fn ensure_cargo_fuzz() -> Result<()> {
 enum Compiler {
     /// The pinned one, without a sanitizer.
     Pinned,
-    /// A nightly one with AddressSanitizer.
+    /// A nightly one with `AddressSanitizer`.
     Nightly,
-    /// The pinned one, told to act like a nightly one, with AddressSanitizer.
+    /// The pinned one, told to act like a nightly one, with `AddressSanitizer`.
     PinnedAsNightly,
 }
 
