@@ -27,7 +27,9 @@ impl Progress {
         if let Some((_, path)) = line.split_once("Test unit written to ") {
             self.artifact = Some(path.trim().to_owned());
         }
-        !(line.starts_with("INFO:") || line.starts_with("stat::") || line.trim().is_empty())
+        // What begins with a quote is a word that it would put into a dictionary.
+        let own = ["INFO:", "stat::", "\""].iter().any(|begin| line.starts_with(begin));
+        !own && !line.trim().is_empty()
     }
 
     fn read_status(&mut self, rest: &str) {
@@ -60,6 +62,7 @@ mod tests {
         assert!(!progress.read_line(line));
         assert!(!progress.read_line("stat::number_of_executed_units: 5000"));
         assert!(!progress.read_line("INFO: Seed: 1"));
+        assert!(!progress.read_line("\"\\001\" # Uses: 247"));
         let expected = Progress { executions: 5000, edges: 12, inputs: 7, artifact: None };
         assert_eq!(progress, expected);
     }
