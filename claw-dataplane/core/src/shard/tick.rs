@@ -28,6 +28,8 @@ impl Shard {
             return true;
         }
         for _ in 0..ENDS_PER_TICK_MAX {
+            // Each end is told by itself: what ended before is no part of it.
+            call.since = call.journal.sequence();
             if !self.end_next(&mut call) {
                 return false;
             }

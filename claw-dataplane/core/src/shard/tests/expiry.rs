@@ -39,6 +39,28 @@ fn extended_hold_lives_from_now() {
 }
 
 #[test]
+fn each_hold_that_ends_in_one_tick_is_told_by_itself() {
+    let mut world = World::new(1, TINY);
+    world.stock("a", eur(100), 5);
+    for _ in 0..3 {
+        world.hold(&[("a", 1)], 1_000);
+    }
+    let mut log = world.logs[0].clone();
+    let mut effects = crate::effect::Effects::default();
+    assert!(!world.shards[0].tick(START_MS + 1_000, &mut log, &mut effects));
+    let told: Vec<_> = effects
+        .list()
+        .iter()
+        .filter_map(|effect| match effect {
+            crate::effect::Effect::Notify { place, .. } => Some((place.sequence, place.told_to)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told.len(), 3);
+    assert!(told.iter().all(|(sequence, told_to)| sequence == told_to), "{told:?}");
+}
+
+#[test]
 fn due_hold_is_expired_before_a_command_on_it_even_without_a_tick() {
     let mut world = World::new(1, TINY);
     world.stock("a", eur(100), 5);
