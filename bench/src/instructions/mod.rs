@@ -62,16 +62,16 @@ pub(crate) fn baseline() -> Result<Counts> {
 
 /// A line each: now, then, and the ratio.
 pub(crate) fn write(to: &mut impl Write, now: &Counts, kept: &Counts) -> io::Result<()> {
-    writeln!(to, "{:<44} {:>12} {:>12} {:>8}", "instructions a call", "now", "baseline", "ratio")?;
+    writeln!(to, "{:<54} {:>12} {:>12} {:>8}", "instructions a call", "now", "baseline", "ratio")?;
     for (name, count) in now {
         let (then, ratio) = match kept.get(name) {
             Some(then) => (then.to_string(), ratio_of(*count, *then)),
             None => ("none".to_owned(), String::new()),
         };
-        writeln!(to, "{name:<44} {count:>12} {then:>12} {ratio:>8}")?;
+        writeln!(to, "{name:<54} {count:>12} {then:>12} {ratio:>8}")?;
     }
     for name in kept.keys().filter(|name| !now.contains_key(*name)) {
-        writeln!(to, "{name:<44} {:>12} {:>12}", "gone", kept[name])?;
+        writeln!(to, "{name:<54} {:>12} {:>12}", "gone", kept[name])?;
     }
     Ok(())
 }

@@ -35,8 +35,8 @@ pub type Check = fn(&[u8]);
 /// and its check.
 pub const TARGETS: &[(&str, Check)] = &[
     ("block", block::check),
-    ("book", book::check),
     ("body", body::check),
+    ("book", book::check),
     ("card", card::check),
     ("codec", codec::check),
     ("http", http::check),
