@@ -227,12 +227,13 @@ impl State {
     }
 
     /// Lets an ended order be evicted, unless a shard owes it an acknowledgement. An order already
-    /// in the queue keeps its place.
+    /// in the queue keeps its place, but for one that is shipped and paid back: until that is done
+    /// it is not over any more.
     pub(super) fn queue_order(&mut self, place: u32) {
-        let order = &self.orders[place];
-        let evictable = order.is_over();
-        if evictable && !self.orders.is_queued(place) {
-            self.orders.queue(place);
+        match (self.orders[place].is_over(), self.orders.is_queued(place)) {
+            (true, false) => self.orders.queue(place),
+            (false, true) => self.orders.unqueue(place),
+            (true, true) | (false, false) => {}
         }
     }
 

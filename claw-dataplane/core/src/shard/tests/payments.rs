@@ -8,6 +8,7 @@ use crate::command::{Basket, Command, CouponTerms, CouponValue, OrderStep, SagaS
 use crate::outcome::{CancelReason, OrderState, Outcome, Refusal};
 use crate::payment::{Ask, PaymentStep};
 use crate::saga::Course;
+use crate::shard::Capacities;
 use crate::shard::event::{Event, EventKind};
 use claw_common::id::Id;
 
@@ -214,6 +215,34 @@ fn placed_order_that_is_cancelled_or_refunded_is_paid_back() {
             assert_eq!(failures(&world, order), 0, "a shopper's wish is no failure");
         }
     }
+}
+
+/// One unit of "a", paid for and shipped.
+fn ship_one(world: &mut World) -> Id {
+    let (home, mut items) = (world.owner("a"), lines(&[("a", 1)]));
+    let answer = world.ask(home, buy(Basket::Items(items.lines()), "pm_1")).unwrap();
+    let order = order_id(&answer);
+    world.answer_asks();
+    let step = OrderStep::Ship;
+    world.ask(home, Command::AdvanceOrder { order, session: None, step }).unwrap();
+    order
+}
+
+#[test]
+fn shipped_order_that_is_paid_back_is_not_forgotten_before_it_is() {
+    let mut world = World::new(1, Capacities { orders: 3, ..ROOMY });
+    world.stock("a", eur(100), 50);
+    let order = ship_one(&mut world);
+    let refund = Command::AdvanceOrder { order, session: None, step: OrderStep::Refund };
+    world.ask(order.home(), refund).unwrap();
+    // Nobody can say yet whether the money went back, and others need the room.
+    world.answer_ask(0, Mood::Forgetful);
+    for _ in 0..5 {
+        ship_one(&mut world);
+    }
+    world.advance(SAGA_RETRY_DELAY_MS_MAX);
+    world.answer_asks();
+    assert!(world.vault.ledger[&order].refunded);
 }
 
 #[test]
