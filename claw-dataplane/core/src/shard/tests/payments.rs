@@ -235,8 +235,8 @@ fn shipped_order_that_is_paid_back_is_not_forgotten_before_it_is() {
     let order = ship_one(&mut world);
     let refund = Command::AdvanceOrder { order, session: None, step: OrderStep::Refund };
     world.ask(order.home(), refund).unwrap();
-    // Nobody can say yet whether the money went back, and others need the room.
-    world.answer_ask(0, Mood::Forgetful);
+    // The money has not gone back yet, and others need the room.
+    world.answer_ask(0, Mood::Away);
     for _ in 0..5 {
         ship_one(&mut world);
     }
