@@ -10,6 +10,8 @@ use crate::forge::{Shop, claims, forged, header, refused};
 
 const SHIRT: (&str, &str) = ("GET", "/v1/products/shirt");
 const DAY_S: i64 = 24 * 3600;
+/// The node follows the system's clock slowly where they differ by less than this.
+const CLOCKS_APART_S_MAX: u64 = 1;
 
 #[test]
 fn stretched_lives_and_times_that_are_not_now_are_refused() {
@@ -107,5 +109,6 @@ fn token_ends_on_a_connection_where_it_was_good() {
     };
     refused(&answer, (401, "token-expired"), "its time is over");
     assert!(good > 0, "it was good before");
-    assert!(now_s() >= end_s, "and ended no earlier than it said");
+    // The node's clock follows the system's smoothly, and may be ahead of it by less than that.
+    assert!(now_s() + CLOCKS_APART_S_MAX >= end_s, "and ended no earlier than it said");
 }
