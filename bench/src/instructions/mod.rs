@@ -82,7 +82,7 @@ fn ratio_of(now: i64, then: i64) -> String {
         return String::new();
     }
     let thousandths = now * 1000 / then;
-    format!("{}.{:03}", thousandths / 1000, thousandths % 1000)
+    format!("{}.{:03}", thousandths / 1000, thousandths.rem_euclid(1000))
 }
 
 /// Puts these in the place of the baseline.

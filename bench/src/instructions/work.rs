@@ -77,7 +77,7 @@ impl Function {
             Self::BlockRead => {
                 let mut slot = vec![0; SLOT_BYTES];
                 let size_bytes = sealed(&mut slot);
-                repeat(count, &slot[..size_bytes].to_vec(), |block| {
+                repeat(count, &slot[..size_bytes], |block| {
                     let view = BlockView::parse(block).expect("just sealed");
                     black_box(view.records().map(|record| record.event.len()).sum::<usize>());
                 });
@@ -89,7 +89,7 @@ impl Function {
     }
 }
 
-fn repeat(count: u64, input: &Vec<u8>, mut call: impl FnMut(&[u8])) {
+fn repeat(count: u64, input: &[u8], mut call: impl FnMut(&[u8])) {
     (0..count).for_each(|_| call(black_box(input)));
 }
 
@@ -188,7 +188,9 @@ mod tests {
 
     #[test]
     fn every_function_can_be_called_again_and_again() {
-        Function::ALL.iter().for_each(|function| function.call(5_000));
+        for function in Function::ALL {
+            function.call(5_000);
+        }
     }
 
     #[test]

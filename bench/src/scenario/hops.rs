@@ -78,7 +78,6 @@ fn buy(client: &mut Client, sku: &str) -> Result<Option<Value>> {
         body: body.as_bytes(),
         headers: &[("Prefer", "wait=30")],
         idempotency_key: Some(&key),
-        ..Call::default()
     })?;
     if answer.status == 404 {
         return Ok(None);

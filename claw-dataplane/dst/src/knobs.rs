@@ -17,7 +17,7 @@ pub struct Knob {
     /// Where it stands.
     pub get: fn(&Options) -> u64,
     /// Turns it; `false` where the value does not fit.
-    set: fn(&mut Options, u64) -> bool,
+    pub set: fn(&mut Options, u64) -> bool,
 }
 
 /// Which knobs were turned: bit N is the Nth of [`KNOBS`].
