@@ -72,10 +72,10 @@ mod tests {
     #[test]
     fn nearest_mount_is_the_device() {
         let mounts =
-            "/dev/vda / ext4 rw 0 0\ntmpfs /var tmpfs rw 0 0\n/dev/nvme0 /var/tmp xfs rw 0 0\n";
+            "/dev/vda / ext4 rw 0 0\ntmpfs /srv tmpfs rw 0 0\n/dev/nvme0 /srv/fast xfs rw 0 0\n";
         let of = |folder: &str| mount_of(Path::new(folder), mounts);
-        assert_eq!(of("/var/tmp/x").as_deref(), Some("xfs on /dev/nvme0"));
-        assert_eq!(of("/home").as_deref(), Some("ext4 on /dev/vda"));
+        assert_eq!(of("/srv/fast/x").as_deref(), Some("xfs on /dev/nvme0"));
+        assert_eq!(of("/opt").as_deref(), Some("ext4 on /dev/vda"));
         assert_eq!(mount_of(Path::new("/x"), ""), None);
     }
 }

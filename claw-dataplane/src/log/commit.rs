@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use claw_common::limits::{BLOCK_ALIGN_BYTES, WRITES_IN_FLIGHT_MAX};
+use claw_core::log::StreamTail;
 use hdrhistogram::Histogram;
 
 use super::device::{DeviceAddress, DeviceInfo, DeviceWrite, DeviceWritten, LogDevice};
@@ -41,6 +42,24 @@ pub struct CommitStart {
     pub generation_last: u64,
     /// Where the next block goes, when the last segment has room.
     pub tail: Option<CommitTail>,
+}
+
+impl CommitStart {
+    /// Behind the end of a recovered stream.
+    pub fn behind(stream: u16, tail: &StreamTail) -> Self {
+        Self {
+            stream,
+            last_sequence: tail.last_sequence,
+            generation_last: tail.generation_last,
+            tail: tail.next.map(|place| CommitTail {
+                address: DeviceAddress {
+                    segment: place.segment,
+                    offset_bytes: u64::try_from(place.offset).expect("within a segment"),
+                },
+                generation: place.generation,
+            }),
+        }
+    }
 }
 
 /// The end of a segment that is not full.

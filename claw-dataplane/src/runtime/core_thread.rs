@@ -21,10 +21,7 @@ use crate::buffer::{Arena, ArenaShape, ReceiveShape};
 use crate::config::Config;
 use crate::ingest::http::Timeouts;
 use crate::ingest::tickets::TicketDesk;
-use crate::log::{
-    CommitStart, CommitTail, DeviceAddress, FileDeviceShape, FileStore, FlushMode, GroupCommit,
-    SegmentSupply,
-};
+use crate::log::{CommitStart, FileDeviceShape, FileStore, FlushMode, GroupCommit, SegmentSupply};
 use crate::node::certificate::{Certificates, CoreTls};
 use crate::node::core::{Core, CoreError, CoreParts};
 use crate::node::envelope::Envelope;
@@ -222,18 +219,7 @@ fn start_stream(seed: &CoreSeed, slots: Vec<crate::buffer::FreeSlot>) -> Result<
     let shape = FileDeviceShape { stream: number, flush: seed.flush, supply };
     let device = seed.store.device(shape);
     let tail = &seed.tail;
-    let start = CommitStart {
-        stream: number,
-        last_sequence: tail.last_sequence,
-        generation_last: tail.generation_last,
-        tail: tail.next.map(|place| CommitTail {
-            address: DeviceAddress {
-                segment: place.segment,
-                offset_bytes: u64::try_from(place.offset).expect("within a segment"),
-            },
-            generation: place.generation,
-        }),
-    };
+    let start = CommitStart::behind(number, tail);
     let commit = GroupCommit::new(device, slots, start).map_err(|error| chain(&error))?;
     let start = StreamStart {
         store_id: seed.config.store.id.0,

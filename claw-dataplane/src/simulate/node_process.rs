@@ -215,34 +215,31 @@ fn tail(path: &Path) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn node_that_dies_at_once_is_named_with_its_last_words() {
+    /// What is said of a node that is this script.
+    fn refusal_of(script: &str, ready_max: Duration) -> String {
         let store = tempfile::tempdir().unwrap();
         let program = store.path().join("claw");
-        std::fs::write(&program, "#!/bin/sh\necho no such store >&2\nexit 3\n").unwrap();
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&program, mode).unwrap();
         let command =
             NodeCommand { program, store: store.path().to_owned(), arguments: Vec::new() };
         let before = system::affinity().unwrap();
-        let error = NodeProcess::start(&command).unwrap_err().to_string();
+        let refusal = NodeProcess::start_within(&command, ready_max).unwrap_err().to_string();
         system::set_affinity(&before).unwrap();
+        refusal
+    }
+
+    #[test]
+    fn node_that_dies_at_once_is_named_with_its_last_words() {
+        let error = refusal_of("echo no such store >&2\nexit 3", READY_MAX);
         assert!(error.contains("before it was ready with exit status: 3"), "{error}");
         assert!(error.contains("no such store"), "{error}");
     }
 
     #[test]
     fn node_that_is_not_ready_in_the_time_it_was_given_is_ended() {
-        let store = tempfile::tempdir().unwrap();
-        let program = store.path().join("claw");
-        std::fs::write(&program, "#!/bin/sh\nexec sleep 600\n").unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&program, mode).unwrap();
-        let command =
-            NodeCommand { program, store: store.path().to_owned(), arguments: Vec::new() };
-        let before = system::affinity().unwrap();
-        let error = NodeProcess::start_within(&command, Duration::ZERO).unwrap_err().to_string();
-        system::set_affinity(&before).unwrap();
+        let error = refusal_of("exec sleep 600", Duration::ZERO);
         assert!(error.contains("not ready within 0 s"), "{error}");
     }
 }

@@ -31,7 +31,7 @@ use report::Row;
 
 /// Seconds a target runs unless told otherwise.
 const SECONDS: u32 = 600;
-/// Seconds a target runs that CI can afford.
+/// Seconds a target runs to show that it does.
 const SECONDS_SMOKE: u32 = 10;
 /// A target that takes more memory than this has found something.
 const MEMORY_MB_MAX: u32 = 2048;
@@ -49,7 +49,7 @@ Examples:
   cargo xtask fuzz                       every target for 10 minutes
   cargo xtask fuzz http --seconds 3600   one target for an hour
   cargo xtask fuzz --list                what there is
-  cargo xtask fuzz --smoke               every target for 10 seconds, as CI does
+  cargo xtask fuzz --smoke               every target for 10 seconds: does it still run?
   cargo xtask fuzz block --address       with AddressSanitizer
 
 Found something: keep the input in claw-dataplane/fuzz/regressions/TARGET under a name that says
@@ -63,7 +63,7 @@ pub(crate) struct FuzzArgs {
     /// Name the targets and stop
     #[arg(long)]
     list: bool,
-    /// As long as CI can afford
+    /// Every target for a moment
     #[arg(long, conflicts_with = "seconds")]
     smoke: bool,
     /// With `AddressSanitizer`: half as fast, and the build starts anew

@@ -17,8 +17,8 @@ use claw_core::log::{
 };
 
 use super::super::{
-    CommitStart, CommitTail, DeviceAddress, FileDeviceShape, FileStore, FlushMode, GroupCommit,
-    SegmentSupply, format_streams, read_superblocks, write_superblock,
+    CommitStart, FileDeviceShape, FileStore, FlushMode, GroupCommit, SegmentSupply, format_streams,
+    read_superblocks, write_superblock,
 };
 use super::{SEGMENT_BYTES, Stream, folder, ring_and_slots, url};
 
@@ -86,19 +86,7 @@ fn serve(store: &Arc<FileStore>, tail: &StreamTail) -> Stream {
     }
     let (ring, slots) = ring_and_slots();
     let shape = FileDeviceShape { stream: 0, flush: FlushMode::DataSync, supply };
-    let resumed = tail.next.map(|place| CommitTail {
-        address: DeviceAddress {
-            segment: place.segment,
-            offset_bytes: u64::try_from(place.offset).unwrap(),
-        },
-        generation: place.generation,
-    });
-    let start = CommitStart {
-        stream: 0,
-        last_sequence: tail.last_sequence,
-        generation_last: tail.generation_last,
-        tail: resumed,
-    };
+    let start = CommitStart::behind(0, tail);
     let commit = GroupCommit::new(store.device(shape), slots, start).unwrap();
     Stream { commit, store: Arc::clone(store), ring }
 }

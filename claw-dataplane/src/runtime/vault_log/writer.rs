@@ -25,8 +25,8 @@ use claw_core::log::{BlockDraft, Opening, SealInputs, StreamTail, seal_mark};
 
 use crate::buffer::{Arena, ArenaShape, FillingSlot, ReceiveShape};
 use crate::log::{
-    CommitStart, CommitTail, DeviceAddress, FileDeviceShape, FileStore, FlushMode, GroupCommit,
-    LogError, Placement, SegmentSupply,
+    CommitStart, FileDeviceShape, FileStore, FlushMode, GroupCommit, LogError, Placement,
+    SegmentSupply,
 };
 use crate::node::clock::Clock;
 use crate::ring::{CoreRing, RingShape, RingWaker};
@@ -106,7 +106,7 @@ pub(super) fn start(
 ) -> Result<(VaultLog, JoinHandle<()>)> {
     let (jobs, taken) = sync_channel(JOBS_MAX);
     let (started, result) = sync_channel(1);
-    let at = commit_start(tail);
+    let at = CommitStart::behind(0, tail);
     let writing = spawn(move || {
         let shape = FileDeviceShape { stream: 0, flush: FlushMode::DataSync, supply };
         match Writer::new((&store, shape), at, start, taken) {
@@ -121,21 +121,6 @@ pub(super) fn start(
     });
     let waker = result.recv().context("the log's thread has ended")??;
     Ok((VaultLog { jobs, waker }, writing))
-}
-
-fn commit_start(tail: &StreamTail) -> CommitStart {
-    CommitStart {
-        stream: 0,
-        last_sequence: tail.last_sequence,
-        generation_last: tail.generation_last,
-        tail: tail.next.map(|place| CommitTail {
-            address: DeviceAddress {
-                segment: place.segment,
-                offset_bytes: u64::try_from(place.offset).expect("within a segment"),
-            },
-            generation: place.generation,
-        }),
-    }
 }
 
 /// A block on its way, and who waits for it.
