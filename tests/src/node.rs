@@ -254,11 +254,7 @@ impl Node {
     /// # Panics
     /// When it does not end.
     pub fn terminate(&mut self) -> ExitStatus {
-        let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
-        // SAFETY: kill takes two numbers and touches no memory of ours; the child is not yet
-        // waited for, so its id is still its own.
-        let sent = unsafe { libc::kill(pid, libc::SIGTERM) };
-        assert_eq!(sent, 0, "our own child");
+        self.signal(libc::SIGTERM);
         self.wait()
     }
 

@@ -169,7 +169,7 @@ impl Settings {
         Self::parse(&text, environment).with_context(|| format!("read {}", path.display()))
     }
 
-    fn parse(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    pub(super) fn parse(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let file: File = toml::from_str(text).map_err(|error| without_secrets(&error))?;
         let kind = match environment("KIND") {
             Some(name) => match Kind::parse(&name) {

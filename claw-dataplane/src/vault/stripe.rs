@@ -209,6 +209,11 @@ pub fn read_intent(value: &Value) -> Result<Intent, Trouble> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixStream;
+
+    use super::super::broker;
     use super::*;
 
     #[test]
@@ -218,6 +223,44 @@ mod tests {
         assert_eq!(stripe_amount(500, "ISK"), Ok(50_000));
         assert_eq!(stripe_amount(1230, "KWD"), Ok(1230));
         assert!(stripe_amount(1234, "KWD").is_err());
+    }
+
+    /// What a gateway at this URL gets first over the connection that is handed in, when it hangs
+    /// up then; and what is made of that.
+    fn first_bytes(base_url: &str) -> (Vec<u8>, Result<Intent, Trouble>) {
+        let (vault, outside) = UnixStream::pair().unwrap();
+        let gateway = TcpListener::bind("127.0.0.1:0").unwrap();
+        let settings = Settings::parse("kind = \"local\"", |_| None).unwrap();
+        let stripe = Stripe::new(&settings, base_url, Broker::new(vault));
+        std::thread::scope(|scope| {
+            let asks = scope.spawn(|| stripe.read("pi_1"));
+            let question = broker::next_question(&outside).unwrap().unwrap();
+            question.answer(TcpStream::connect(gateway.local_addr().unwrap())).unwrap();
+            let (mut heard, mut bytes) = (gateway.accept().unwrap().0, vec![0; 4096]);
+            let length = heard.read(&mut bytes).unwrap();
+            bytes.truncate(length);
+            drop((heard, outside));
+            (bytes, asks.join().unwrap())
+        })
+    }
+
+    #[test]
+    fn gateway_behind_https_hears_tls_over_the_handed_connection_and_no_key_before() {
+        let (bytes, said) = first_bytes("https://api.stripe.com");
+        // RFC 8446, section 5.1, "Record Layer": a handshake record; section 4.1.2, "Client Hello".
+        assert_eq!((bytes[0], bytes[5]), (22, 1));
+        let name = b"api.stripe.com";
+        assert!(bytes.windows(name.len()).any(|part| part == name), "whom it means to talk to");
+        assert!(!bytes.windows(6).any(|part| part == b"Bearer"));
+        assert!(matches!(said, Err(Trouble::Unknown { .. })), "{said:?}");
+    }
+
+    #[test]
+    fn gateway_behind_http_hears_the_request_over_the_handed_connection() {
+        let (bytes, said) = first_bytes("http://127.0.0.1:1");
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.starts_with("GET /v1/payment_intents/pi_1 HTTP/1.1\r\n"), "{text}");
+        assert!(matches!(said, Err(Trouble::Unknown { .. })), "{said:?}");
     }
 
     #[test]

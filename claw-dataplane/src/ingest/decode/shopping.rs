@@ -284,7 +284,7 @@ fn read_payment<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, str>, Fault> {
 }
 
 /// Why a text is no gateway's token. Theirs are printable; what is not could be made to look like
-/// something else where it is kept, in the vault's journal of binary records.
+/// something else where it is kept, among binary records.
 pub(in crate::ingest) fn payment_token_fault(token: &str) -> Option<String> {
     let printable = token.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let fits = (1..=PAYMENT_TEXT_BYTES_MAX).contains(&token.len());
