@@ -48,6 +48,21 @@ pub struct Position {
 #[repr(transparent)]
 pub struct Id(pub [u8; 16]);
 
+/// Where the two digits of each byte stand in the hyphenated form.
+const DIGITS_AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/// Value of each byte as a hexadecimal digit of either case; 255 for what is none.
+const HEX_VALUE: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0_u8;
+    while value < 16 {
+        values[b"0123456789abcdef"[value as usize] as usize] = value;
+        values[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
 impl Id {
     /// A version 7 UUID: 48 bits of time, 12 + 46 bits of entropy, 16 bits of home shard.
     pub fn version_7(unix_ms: UnixMs, entropy: u64, home: ShardId) -> Self {
@@ -81,29 +96,20 @@ impl Id {
 
     /// Parses the hyphenated form, either case.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.as_bytes();
-        if text.len() != 36 {
+        let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+        if [text[8], text[13], text[18], text[23]] != [b'-'; 4] {
             return None;
         }
         let mut bytes = [0; 16];
-        let mut digits = 0;
-        for (index, &byte) in text.iter().enumerate() {
-            if matches!(index, 8 | 13 | 18 | 23) {
-                if byte != b'-' {
-                    return None;
-                }
-                continue;
-            }
-            let value = match byte {
-                b'0'..=b'9' => byte - b'0',
-                b'a'..=b'f' => byte - b'a' + 10,
-                b'A'..=b'F' => byte - b'A' + 10,
-                _ => return None,
-            };
-            bytes[digits / 2] = bytes[digits / 2] << 4 | value;
-            digits += 1;
+        // Gathered instead of tested one by one: a value above 15 is no digit.
+        let mut bits = 0;
+        for (byte, at) in bytes.iter_mut().zip(DIGITS_AT) {
+            let (high, low) =
+                (HEX_VALUE[usize::from(text[at])], HEX_VALUE[usize::from(text[at + 1])]);
+            bits |= high | low;
+            *byte = high << 4 | (low & 15);
         }
-        Some(Self(bytes))
+        (bits < 16).then_some(Self(bytes))
     }
 
     /// The hyphenated lower-case form.
@@ -173,16 +179,37 @@ pub type Sku = Text<SKU_BYTES_MAX>;
 /// A shopper's session: 1..=64 printable ASCII characters without space.
 pub type Session = Text<SESSION_BYTES_MAX>;
 
+/// Bytes of a SKU.
+const SKU_BYTES: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        allowed[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        byte += 1;
+    }
+    allowed
+};
+
 /// Parses a SKU or coupon code.
 pub fn parse_sku(text: &str) -> Option<Sku> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    (!text.is_empty() && text.bytes().all(allowed)).then(|| Sku::copy(text)).flatten()
+    is_sku(text).then(|| Sku::copy(text)).flatten()
+}
+
+/// Whether [`parse_sku`] takes it, without the copy.
+pub fn is_sku(text: &str) -> bool {
+    (1..=SKU_BYTES_MAX).contains(&text.len())
+        && text.bytes().fold(true, |all, byte| all & SKU_BYTES[usize::from(byte)])
 }
 
 /// Parses a session name.
 pub fn parse_session(text: &str) -> Option<Session> {
-    let allowed = |b: u8| b.is_ascii_graphic();
-    (!text.is_empty() && text.bytes().all(allowed)).then(|| Session::copy(text)).flatten()
+    is_session(text).then(|| Session::copy(text)).flatten()
+}
+
+/// Whether [`parse_session`] takes it, without the copy.
+pub fn is_session(text: &str) -> bool {
+    (1..=SESSION_BYTES_MAX).contains(&text.len())
+        && text.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic())
 }
 
 /// The shard that owns a SKU or coupon: FNV-1a 64 over its bytes with a final mix, modulo the

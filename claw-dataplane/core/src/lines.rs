@@ -5,7 +5,7 @@
 //! that every check sees the whole demand (two lines of one SKU must not each pass alone).
 //! Owns no stock and knows no products.
 
-use claw_common::id::{Sku, parse_sku};
+use claw_common::id::is_sku;
 use claw_common::limits::{LINES_MAX, QUANTITY_MAX};
 
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
@@ -119,44 +119,64 @@ pub enum LinesError {
 /// Builds [`Lines`]; kept and reused, so that building allocates nothing once warm.
 #[derive(Clone, Debug, Default)]
 pub struct LinesBuffer {
-    lines: Vec<(Sku, u32, i64)>,
+    /// In the order of their SKUs.
+    lines: Vec<Entry>,
+    /// The SKUs, one behind the other as they came.
+    skus: String,
     bytes: Vec<u8>,
+}
+
+/// A line whose SKU lies in [`LinesBuffer::skus`].
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    start: usize,
+    end: usize,
+    quantity: u32,
+    unit_price: i64,
 }
 
 impl LinesBuffer {
     /// Empty.
     pub fn clear(&mut self) {
         self.lines.clear();
+        self.skus.clear();
     }
 
     /// Adds demand; a SKU already there is summed.
     pub fn add(&mut self, sku: &str, quantity: u32, unit_price: i64) -> Result<(), LinesError> {
-        let sku = parse_sku(sku).ok_or(LinesError::Sku)?;
+        if !is_sku(sku) {
+            return Err(LinesError::Sku);
+        }
         if quantity == 0 || quantity > QUANTITY_MAX {
             return Err(LinesError::Quantity);
         }
-        match self.lines.binary_search_by(|line| line.0.as_str().cmp(sku.as_str())) {
+        let held = |entry: &Entry| &self.skus[entry.start..entry.end];
+        match self.lines.binary_search_by(|entry| held(entry).cmp(sku)) {
             Ok(found) => {
-                let sum = self.lines[found].1 + quantity;
+                let sum = self.lines[found].quantity + quantity;
                 if sum > QUANTITY_MAX {
                     return Err(LinesError::Quantity);
                 }
-                self.lines[found].1 = sum;
+                self.lines[found].quantity = sum;
             }
             Err(_) if self.lines.len() == LINES_MAX => return Err(LinesError::CountAboveMax),
-            Err(place) => self.lines.insert(place, (sku, quantity, unit_price)),
+            Err(place) => {
+                let start = self.skus.len();
+                self.skus.push_str(sku);
+                let end = self.skus.len();
+                self.lines.insert(place, Entry { start, end, quantity, unit_price });
+            }
         }
         Ok(())
     }
 
     /// The lines as encoded bytes.
     pub fn lines(&mut self) -> Lines<'_> {
-        let bound = self.lines.iter().map(|line| 14 + line.0.as_str().len()).sum();
         self.bytes.clear();
-        self.bytes.resize(bound, 0);
+        self.bytes.resize(14 * self.lines.len() + self.skus.len(), 0);
         let mut writer = Writer::new(&mut self.bytes);
-        for (sku, quantity, unit_price) in &self.lines {
-            let line = Line { sku: sku.as_str(), quantity: *quantity, unit_price: *unit_price };
+        for &Entry { start, end, quantity, unit_price } in &self.lines {
+            let line = Line { sku: &self.skus[start..end], quantity, unit_price };
             line.encode(&mut writer);
         }
         assert_eq!(writer.remaining(), 0);

@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use claw_common::id::{Id, ShardId, parse_sku};
+use claw_common::id::{Id, ShardId, is_sku};
 use claw_common::limits::SHARDS_MAX;
 use serde_json::json;
 
@@ -208,7 +208,7 @@ impl Drop for DraftFolder {
 
 fn store_name(path: &Path) -> anyhow::Result<String> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let allowed = parse_sku(name).is_some() && !name.starts_with(['.', '-']);
+    let allowed = is_sku(name) && !name.starts_with(['.', '-']);
     if !allowed {
         let reason = format!(
             "make a store at {}: its name is 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first",

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use claw_common::id::{Id, parse_sku};
+use claw_common::id::{Id, is_sku};
 use toml::de::DeValue;
 
 use super::settings::{CORES_COUNT_MAX, Shape};
@@ -101,7 +101,7 @@ impl Shape {
             Self::Integer { min, max } => {
                 raw.integer().filter(|value| (min..=max).contains(value)).map(Value::Integer)
             }
-            Self::Name => raw.text().filter(|text| parse_sku(text).is_some()).map(text_value),
+            Self::Name => raw.text().filter(|text| is_sku(text)).map(text_value),
             Self::Origins => {
                 let origins = raw.texts().filter(|origins| origins.len() <= ORIGINS_MAX);
                 origins

@@ -11,7 +11,7 @@
 use core::fmt;
 use std::io::Write as _;
 
-use claw_common::id::{Id, parse_sku};
+use claw_common::id::{Id, is_sku};
 use claw_common::limits::{SCHEMA_DEPTH_MAX, SCHEMA_OTHERS_MAX};
 use claw_common::money::{Currency, Money};
 use serde_json::{Map, Value};
@@ -180,7 +180,7 @@ impl Kind {
 
     pub(super) fn check_text(&self, text: &str) -> Result<(), Violation> {
         let fits = match self {
-            Self::Sku => parse_sku(text).is_some(),
+            Self::Sku => is_sku(text),
             Self::Time => parse_time(text).is_some(),
             Self::Uuid => Id::parse(text).is_some(),
             Self::Text { length_min, length_max, allowed } => {

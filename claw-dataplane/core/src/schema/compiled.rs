@@ -112,8 +112,10 @@ impl CompiledSchema {
         value: FieldValue<'_>,
     ) -> Result<(), Violation> {
         let field = self.built_in_field(event, member);
-        let (list, name) = member.split_once('.').expect("a member of a list's entry");
-        check_built_in(field, value).map_err(|found| found.under(name).at(index).under(list))
+        check_built_in(field, value).map_err(|found| {
+            let (list, name) = member.split_once('.').expect("a member of a list's entry");
+            found.under(name).at(index).under(list)
+        })
     }
 
     /// The extra member `name` of a built-in type; `None` means that a request must not have it.

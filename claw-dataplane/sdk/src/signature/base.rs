@@ -56,8 +56,9 @@ pub fn extend_authority(out: &mut Vec<u8>, authority: &str) {
     out[start..].make_ascii_lowercase();
 }
 
+/// Appends how the line of a component begins: its name, in quotes, up to its value.
 #[inline]
-fn open_component(base: &mut Vec<u8>, name: &str) {
+pub fn open_component(base: &mut Vec<u8>, name: &str) {
     base.push(b'"');
     base.extend_from_slice(name.as_bytes());
     base.extend_from_slice(b"\": ");

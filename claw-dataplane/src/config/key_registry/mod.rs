@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use claw_common::id::parse_sku;
+use claw_common::id::is_sku;
 use claw_common::limits::{KEY_NAME_BYTES_MAX, KEYS_MAX};
 use serde::{Deserialize, Serialize};
 
@@ -207,7 +207,7 @@ impl KeyRegistry {
 
 /// True when `name` may be a key's: a file name and a `keyid` at once.
 fn name_allowed(name: &str) -> bool {
-    name.len() <= KEY_NAME_BYTES_MAX && parse_sku(name).is_some() && !name.starts_with(['.', '-'])
+    name.len() <= KEY_NAME_BYTES_MAX && is_sku(name) && !name.starts_with(['.', '-'])
 }
 
 fn parse(folder: &Path, text: &str) -> Result<KeyRegistry, String> {

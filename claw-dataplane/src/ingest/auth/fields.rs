@@ -38,11 +38,28 @@ impl<'a> SignatureInput<'a> {
 
 /// Reads the next label from the front of `rest`; `None` when it is not written as required.
 pub fn parse_signature_input<'a>(rest: &mut &'a str) -> Option<SignatureInput<'a>> {
+    parse_known_input(rest, |_| None)
+}
+
+/// The same; `known_bytes` says how long a well-formed list of components at the front of what it
+/// is given is, without the parenthesis that must follow, where it knows that without reading it.
+pub fn parse_known_input<'a>(
+    rest: &mut &'a str,
+    known_bytes: impl FnOnce(&str) -> Option<usize>,
+) -> Option<SignatureInput<'a>> {
     let label = take_key(rest)?;
     take(rest, "=")?;
     let start = *rest;
     take(rest, "(")?;
-    let components_text = take_components(rest)?;
+    let components_text = match known_bytes(rest) {
+        Some(length) => {
+            let (known, behind) = rest.split_at(length);
+            *rest = behind;
+            take(rest, ")")?;
+            known
+        }
+        None => take_components(rest)?,
+    };
     let mut input = SignatureInput { label, components_text, ..SignatureInput::default() };
     while take(rest, ";").is_some() {
         let name = take_key(rest)?;

@@ -19,9 +19,8 @@ use claw_sdk::signature::{base, digest};
 use ed25519_dalek::{Signature, Verifier as _};
 use hmac::Mac as _;
 
-use super::fields::{
-    COMPONENTS_MAX, LABELS_MAX, SignatureInput, find_signature, parse_signature_input,
-};
+use super::components::{Component, ComponentList, ComponentLists, Coverage};
+use super::fields::{LABELS_MAX, SignatureInput, find_signature, parse_known_input};
 use super::keyring::{Check, Key, Keyring};
 use super::token::TokenVerifier;
 use crate::ingest::http::Request;
@@ -62,6 +61,7 @@ pub struct Verifier {
     /// Room for the signature, then the base.
     evidence: Vec<u8>,
     provable: bool,
+    lists: ComponentLists,
     tokens: TokenVerifier,
 }
 
@@ -122,7 +122,7 @@ impl Verifier {
         let (Some(inputs), Some(signatures)) = (fields.signature_input, fields.signature) else {
             return Err(unsigned());
         };
-        let (input, key) = choose_label(inputs, keyring)?;
+        let (input, key) = choose_label(inputs, &self.lists, keyring)?;
         check_time(&input, now_ms)?;
         if input.algorithm.is_some_and(|algorithm| algorithm != key.check.algorithm()) {
             let detail = format!("the key {} signs with {}", key.name, key.check.algorithm());
@@ -153,6 +153,7 @@ impl Verifier {
         if !holds {
             return Err(bad("the signature is not the key's over this request"));
         }
+        self.lists.keep();
         self.provable = auth_mode == AuthMode::Ed25519;
         self.evidence[..SIGNATURE_BYTES].copy_from_slice(&candidate.signature);
         let (key, scopes) = (candidate.key, Scopes::NONE);
@@ -171,63 +172,37 @@ impl Verifier {
         request: &Request<'_>,
         input: &SignatureInput<'_>,
     ) -> Result<(), Problem> {
+        let list = self.lists.get(input.components_text)?;
         let out = &mut self.evidence;
         out.clear();
-        out.resize(SIGNATURE_BYTES, 0);
-        let mut covered = Coverage(0);
-        // Written down once: finding the names in the text again for each would be quadratic.
-        let mut names = [""; COMPONENTS_MAX];
-        for (index, name) in input.components().enumerate() {
-            if names[..index].contains(&name) {
-                return Err(bad(format!("{name} is covered twice")));
-            }
-            names[index] = name;
-            covered.add(name);
-            write_component(out, request, name)?;
+        out.extend_from_slice(&[0; SIGNATURE_BYTES]);
+        for (component, opening) in list.iter() {
+            out.extend_from_slice(opening);
+            write_value(out, request, (list, component))?;
+            out.push(b'\n');
         }
         base::open_parameters(out);
         out.extend_from_slice(input.parameters.as_bytes());
-        covered.check(request)
+        check_coverage(list.coverage(), request)
     }
 }
 
-/// Which of the components that the interface asks for are covered, one bit each.
-#[derive(Clone, Copy, Debug)]
-struct Coverage(u8);
-
-impl Coverage {
-    const NAMES: [&str; 6] = [
-        base::METHOD,
-        base::AUTHORITY,
-        base::PATH,
-        base::QUERY,
-        base::CONTENT_DIGEST,
-        base::IDEMPOTENCY_KEY,
+fn check_coverage(coverage: Coverage, request: &Request<'_>) -> Result<(), Problem> {
+    let keyed = matches!(request.method, "POST" | "PUT" | "DELETE");
+    let required = [
+        true,
+        true,
+        true,
+        request.query.is_some(),
+        !request.body.is_empty(),
+        keyed && request.fields.idempotency_key.is_some(),
     ];
-
-    fn add(&mut self, name: &str) {
-        if let Some(index) = Self::NAMES.iter().position(|known| *known == name) {
-            self.0 |= 1 << index;
+    for (index, name) in Coverage::NAMES.into_iter().enumerate() {
+        if required[index] && !coverage.has(index) {
+            return Err(bad(format!("the signature does not cover \"{name}\"")));
         }
     }
-
-    fn check(self, request: &Request<'_>) -> Result<(), Problem> {
-        let keyed = matches!(request.method, "POST" | "PUT" | "DELETE");
-        let required = [
-            true,
-            true,
-            true,
-            request.query.is_some(),
-            !request.body.is_empty(),
-            keyed && request.fields.idempotency_key.is_some(),
-        ];
-        for (index, name) in Self::NAMES.into_iter().enumerate() {
-            if required[index] && self.0 & (1 << index) == 0 {
-                return Err(bad(format!("the signature does not cover \"{name}\"")));
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn unsigned() -> Problem {
@@ -246,13 +221,14 @@ fn bad(detail: impl Into<String>) -> Problem {
 /// of which the next reader may take the other.
 fn choose_label<'a, 'k>(
     inputs: &'a str,
+    lists: &ComponentLists,
     keyring: &'k Keyring,
 ) -> Result<(SignatureInput<'a>, &'k Key), Problem> {
     let mut rest = inputs;
     let (mut chosen, mut unknown) = (None, None);
     let (mut labels, mut count) = ([""; LABELS_MAX], 0);
     while !rest.is_empty() {
-        let input = parse_signature_input(&mut rest)
+        let input = parse_known_input(&mut rest, |rest| lists.known_bytes(rest))
             .ok_or_else(|| bad("Signature-Input is not written as RFC 8941 serialises it"))?;
         if labels[..count].contains(&input.label) || count == LABELS_MAX {
             return Err(bad(format!("a label comes twice, or there are more than {LABELS_MAX}")));
@@ -318,32 +294,44 @@ fn decode_signature(
     }
 }
 
-fn write_component(out: &mut Vec<u8>, request: &Request<'_>, name: &str) -> Result<(), Problem> {
-    match name {
-        base::METHOD => base::write_component(out, name, request.method.as_bytes()),
-        base::AUTHORITY => base::write_authority(out, request.signed_authority()),
-        base::PATH => base::write_component(out, name, request.path.as_bytes()),
-        base::QUERY => base::write_query(out, request.query.unwrap_or("")),
-        "@request-target" => base::write_component(out, name, request.target.as_bytes()),
-        "@scheme" => base::write_component(out, name, request.scheme.name().as_bytes()),
-        _ if name.starts_with('@') => {
-            return Err(bad(format!("the derived component {name} is not supported")));
+fn write_value(
+    out: &mut Vec<u8>,
+    request: &Request<'_>,
+    (list, component): (&ComponentList, &Component),
+) -> Result<(), Problem> {
+    let value = match component {
+        Component::Method => request.method,
+        Component::Authority => {
+            base::extend_authority(out, request.signed_authority());
+            return Ok(());
         }
-        _ => write_field(out, request, name)?,
-    }
+        Component::Path => request.path,
+        Component::Query => {
+            out.push(b'?');
+            request.query.unwrap_or("")
+        }
+        Component::RequestTarget => request.target,
+        Component::Scheme => request.scheme.name(),
+        Component::ContentDigest => there(request.fields.content_digest, base::CONTENT_DIGEST)?,
+        Component::IdempotencyKey => there(request.fields.idempotency_key, base::IDEMPOTENCY_KEY)?,
+        Component::Field(place) => return write_field(out, request, list.name(place)),
+    };
+    out.extend_from_slice(value.as_bytes());
     Ok(())
+}
+
+fn there<T>(value: Option<T>, name: &str) -> Result<T, Problem> {
+    value.ok_or_else(|| bad(format!("{name} is covered and not there")))
 }
 
 /// A field's lines, trimmed and joined as RFC 9421 section 2.1 says.
 fn write_field(out: &mut Vec<u8>, request: &Request<'_>, name: &str) -> Result<(), Problem> {
     let mut lines = request.all.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
-    let first = lines.next().ok_or_else(|| bad(format!("{name} is covered and not there")))?;
-    base::write_component(out, name, first.value.trim_ascii());
+    let first = there(lines.next(), name)?;
+    out.extend_from_slice(first.value.trim_ascii());
     for line in lines {
-        out.pop();
         out.extend_from_slice(b", ");
         out.extend_from_slice(line.value.trim_ascii());
-        out.push(b'\n');
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use claw_common::id::{Id, Position, ShardId, parse_sku};
+use claw_common::id::{Id, Position, ShardId, is_sku};
 use claw_common::limits::{SHARDS_MAX, WAIT_SECONDS_MAX};
 use claw_core::command::CommandKey;
 
@@ -206,7 +206,7 @@ pub fn write_cursor(out: &mut Vec<u8>, sku: &str) {
 
 fn parse_cursor(cursor: &str) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    String::from_utf8(bytes).ok().filter(|sku| parse_sku(sku).is_some())
+    String::from_utf8(bytes).ok().filter(|sku| is_sku(sku))
 }
 
 /// Digits only: `parse` alone would take a plus sign.

@@ -12,6 +12,19 @@ use claw_core::schema::Violation;
 /// Deepest nesting that is read.
 const DEPTH_MAX: u8 = 16;
 
+/// Bytes of a text that stand for themselves (RFC 8259, section 7).
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut control = 0;
+    while control < b' ' as usize {
+        plain[control] = false;
+        control += 1;
+    }
+    plain[b'"' as usize] = false;
+    plain[b'\\' as usize] = false;
+    plain
+};
+
 /// Why a body was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -227,18 +240,18 @@ impl<'a> Scanner<'a> {
     fn read_string(&mut self) -> Result<Cow<'a, str>, Fault> {
         self.at += 1;
         let start = self.at;
-        loop {
-            match self.peek() {
-                Some(b'"') => {
-                    let text = &self.text[start..self.at];
-                    self.at += 1;
-                    return Ok(Cow::Borrowed(text));
-                }
-                Some(b'\\') => return self.read_escaped(start).map(Cow::Owned),
-                Some(0..=31) => return self.malformed("control character in a text"),
-                Some(_) => self.at += 1,
-                None => return self.malformed("text without end"),
+        let rest = &self.text.as_bytes()[start..];
+        let plain = rest.iter().position(|&byte| !PLAIN[usize::from(byte)]);
+        self.at += plain.unwrap_or(rest.len());
+        match self.peek() {
+            Some(b'"') => {
+                let text = &self.text[start..self.at];
+                self.at += 1;
+                Ok(Cow::Borrowed(text))
             }
+            Some(b'\\') => self.read_escaped(start).map(Cow::Owned),
+            Some(_) => self.malformed("control character in a text"),
+            None => self.malformed("text without end"),
         }
     }
 

@@ -88,25 +88,23 @@ pub fn write_amount(out: &mut Vec<u8>, amount: i64, currency: Currency) {
 pub fn write_time(out: &mut Vec<u8>, unix_ms: UnixMs) {
     let (year, month, day) = civil_date(unix_ms / DAY_MS);
     let of_day = unix_ms % DAY_MS;
-    out.push(b'"');
-    write_padded(out, year, 4);
-    for (mark, value, width) in [
-        (b'-', month, 2),
-        (b'-', day, 2),
-        (b'T', of_day / 3_600_000, 2),
-        (b':', of_day / 60_000 % 60, 2),
-        (b':', of_day / 1000 % 60, 2),
-        (b'.', of_day % 1000, 3),
-    ] {
-        out.push(mark);
-        write_padded(out, value, width);
-    }
-    out.extend_from_slice(b"Z\"");
+    let mut text = *b"\"0000-00-00T00:00:00.000Z\"";
+    put_digits(&mut text[1..5], year);
+    put_digits(&mut text[6..8], month);
+    put_digits(&mut text[9..11], day);
+    put_digits(&mut text[12..14], of_day / 3_600_000);
+    put_digits(&mut text[15..17], of_day / 60_000 % 60);
+    put_digits(&mut text[18..20], of_day / 1000 % 60);
+    put_digits(&mut text[21..24], of_day % 1000);
+    out.extend_from_slice(&text);
 }
 
-fn write_padded(out: &mut Vec<u8>, value: u64, width: u32) {
-    for place in (0..width).rev() {
-        out.push(digit(value / 10_u64.pow(place) % 10));
+/// Writes the last digits of a number into a field of fixed width.
+fn put_digits(field: &mut [u8], number: u64) {
+    let mut rest = number;
+    for place in field.iter_mut().rev() {
+        *place = digit(rest % 10);
+        rest /= 10;
     }
 }
 

@@ -99,7 +99,7 @@ fn read_stock(text: &str) -> Result<Vec<String>, Problem> {
     if skus.len() > SOCKET_STOCK_MAX {
         return Err(Problem::malformed(format!("stock names at most {SOCKET_STOCK_MAX} SKUs")));
     }
-    match skus.iter().find(|sku| claw_common::id::parse_sku(sku).is_none()) {
+    match skus.iter().find(|sku| !claw_common::id::is_sku(sku)) {
         Some(_) => Err(Problem::malformed("stock names SKUs: 1 to 64 of A-Z a-z 0-9 . _ -")),
         None => Ok(skus),
     }

@@ -1,6 +1,6 @@
 //! A coupon's terms, as a source puts them.
 
-use claw_common::id::parse_sku;
+use claw_common::id::is_sku;
 use claw_common::money::Money;
 use claw_common::time::UnixMs;
 use claw_common::wire::{COUPON_AMOUNT, COUPON_PERCENT, COUPON_SUBTOTAL_MIN};
@@ -18,7 +18,7 @@ const EVENT: BuiltIn = BuiltIn::CouponPut;
 /// Reads and checks the terms.
 pub(super) fn terms(input: &Input<'_>, coupon: &AskedCoupon<'_>) -> Result<CouponTerms, Problem> {
     let fixed = coupon.fixed;
-    if parse_sku(coupon.code).is_none() {
+    if !is_sku(coupon.code) {
         return Err(not_a_sku("code"));
     }
     let currency = match fixed.currency {

@@ -4,7 +4,7 @@
 //! State-Schema's bounds for every member, the store's own members, what a member must be besides.
 //! The command borrows from the frame and the scratch, so it is handed to a closure.
 
-use claw_common::id::{Id, Position, ShardId, parse_session, parse_sku, shard_of_key};
+use claw_common::id::{Id, Position, ShardId, is_session, is_sku, shard_of_key};
 use claw_common::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, WAIT_SECONDS_MAX};
 use claw_common::money::{Currency, Money};
 use claw_common::time::UnixMs;
@@ -154,7 +154,7 @@ fn by_name<R>(
         return then(target, Command::CreateCart { session: name }, &extra);
     }
     let extra = no_extras(input)?;
-    if parse_sku(name).is_none() {
+    if !is_sku(name) {
         return Err(not_found(name));
     }
     match input.command.kind {
@@ -226,7 +226,7 @@ fn set_item<R>(
 ) -> Result<R, Problem> {
     let (cart, sku, quantity) = item;
     let home = home_of(input, cart)?;
-    if parse_sku(sku).is_none() {
+    if !is_sku(sku) {
         return Err(not_a_sku("sku"));
     }
     check(input, BuiltIn::CartChanged, "quantity", FieldValue::Integer(quantity.into()))?;
@@ -359,7 +359,7 @@ pub(super) const fn optional(text: &str) -> FieldValue<'_> {
 }
 
 fn check_sku(input: &Input<'_>, event: BuiltIn, sku: &str) -> Result<(), Problem> {
-    if parse_sku(sku).is_none() {
+    if !is_sku(sku) {
         return Err(not_a_sku("sku"));
     }
     check(input, event, "sku", FieldValue::Text(sku))
@@ -372,7 +372,7 @@ pub(super) fn not_a_sku(member: &str) -> Problem {
 
 fn check_session(input: &Input<'_>, event: BuiltIn, session: &str) -> Result<(), Problem> {
     check(input, event, "session", optional(session))?;
-    if parse_session(session).is_some() {
+    if is_session(session) {
         return Ok(());
     }
     let detail = "`session` must be 1 to 64 printable ASCII characters without space";
