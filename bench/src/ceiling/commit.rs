@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use claw_common::limits::BLOCK_ALIGN_BYTES;
 use claw_dataplane::buffer::{Arena, ArenaShape};
+use claw_dataplane::log::pace::at_once;
 use claw_dataplane::log::{
     CommitStart, DeviceUrl, FileDeviceShape, FileStore, GroupCommit, SegmentSupply,
 };
@@ -45,7 +46,7 @@ impl Log {
         let flush = store.probe()?.flush;
         let supply = SegmentSupply::new();
         for segment in 0..SEGMENTS_COUNT {
-            supply.add(store.create_segment(STREAM, segment)?);
+            supply.add(store.create_segment(STREAM, segment, &mut at_once)?);
         }
         let (arena, slots) = Arena::map(ArenaShape::default())?;
         ring.register_arena(&arena)?;

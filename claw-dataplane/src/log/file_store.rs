@@ -16,19 +16,23 @@
 //! the archive know).
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use claw_common::limits::{BLOCK_ALIGN_BYTES, BLOCK_BYTES_MAX};
 use claw_core::log::{parse_segment_file_name, parse_superblock_file_name, segment_file_name};
 
 use super::device::{CachePath, DeviceInfo, FlushMode};
+use super::pace::{PIECE_BYTES, Pause, at_once};
 use super::{DeviceUrl, LogError};
 
-/// Zeros are written in pieces of this size.
-const ZEROS_BYTES: usize = 1 << 20;
+/// A piece of a new segment, aligned for writes around the page cache.
+#[repr(align(4096))]
+struct Zeros([u8; PIECE_BYTES]);
+static ZEROS: Zeros = Zeros([0; PIECE_BYTES]);
 /// Where the system does not say what it writes whole.
 const LOGICAL_BLOCK_BYTES_DEFAULT: u32 = 4096;
 
@@ -120,11 +124,16 @@ impl FileStore {
     }
 
     /// Makes a new segment: every byte written and flushed, then named. Takes as long as the
-    /// device needs for it, so not for a core that serves.
-    pub fn create_segment(&self, stream: u16, segment: u32) -> Result<PreparedSegment, LogError> {
+    /// device needs for it and `pause` lets it, so not for a core that serves.
+    pub fn create_segment(
+        &self,
+        stream: u16,
+        segment: u32,
+        pause: Pause<'_>,
+    ) -> Result<PreparedSegment, LogError> {
         let path = self.segment_path(stream, segment);
         let unfinished = path.with_extension(UNFINISHED);
-        write_zeros(&unfinished, self.segment_bytes)
+        write_zeros(&unfinished, self.segment_bytes, self.cache_path, pause)
             .map_err(LogError::file("writing the new segment", &unfinished))?;
         fs::rename(&unfinished, &path).map_err(LogError::file("naming the segment", &path))?;
         self.flush_folder()?;
@@ -221,7 +230,7 @@ fn flush_all(path: &Path) -> Result<(), LogError> {
 fn examine(path: &Path) -> Result<(CachePath, u32), LogError> {
     let trial = path.join("examine").with_extension(UNFINISHED);
     let failed = || LogError::file("examining the folder with the file", &trial);
-    write_zeros(&trial, align_bytes()).map_err(failed())?;
+    write_zeros(&trial, align_bytes(), CachePath::PageCache, &mut at_once).map_err(failed())?;
     let cache_path = match open_for_writing(&trial, CachePath::Direct) {
         Ok(file) if is_direct(&file).map_err(failed())? => CachePath::Direct,
         Ok(_) => CachePath::PageCache,
@@ -275,15 +284,28 @@ fn direct_align_bytes(file: &File) -> Option<u32> {
     known.then_some(facts.stx_dio_offset_align)
 }
 
-/// A file of zeros that is really written, so that no later write changes metadata.
-pub(super) fn write_zeros(path: &Path, size_bytes: u64) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    let zeros = vec![0; ZEROS_BYTES];
-    let mut left_bytes = size_bytes;
-    while left_bytes > 0 {
-        let piece_bytes = usize::try_from(left_bytes).unwrap_or(ZEROS_BYTES).min(ZEROS_BYTES);
-        file.write_all(&zeros[..piece_bytes])?;
-        left_bytes -= u64::try_from(piece_bytes).expect("fits");
+/// A file of zeros that is really written, so that no later write changes metadata. Around the page
+/// cache where it may be: the zeros are copied nowhere, and no flush finds more than a piece.
+pub(super) fn write_zeros(
+    path: &Path,
+    size_bytes: u64,
+    cache_path: CachePath,
+    pause: Pause<'_>,
+) -> io::Result<()> {
+    File::create(path)?;
+    let file = open_for_writing(path, cache_path)?;
+    let mut at = 0;
+    while at < size_bytes {
+        let left_bytes = usize::try_from(size_bytes - at).unwrap_or(PIECE_BYTES);
+        let piece = &ZEROS.0[..left_bytes.min(PIECE_BYTES)];
+        let start = Instant::now();
+        file.write_all_at(piece, at)?;
+        if cache_path == CachePath::PageCache {
+            // Around the page cache, commits flush what the device itself keeps.
+            file.sync_data()?;
+        }
+        at += u64::try_from(piece.len()).expect("a piece's length");
+        pause(start.elapsed());
     }
     file.sync_all()
 }

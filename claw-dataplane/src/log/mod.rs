@@ -19,6 +19,7 @@ mod fault_plan;
 mod file_device;
 mod file_store;
 mod metrics;
+pub mod pace;
 mod paths;
 mod probe;
 pub mod proof;

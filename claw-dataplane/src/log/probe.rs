@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::device::FlushMode;
 use super::file_store::{open_for_writing, write_zeros};
+use super::pace::at_once;
 use super::{FileStore, LogError};
 use crate::buffer::{Arena, ArenaShape, FreeSlot, ReceiveShape};
 use crate::ring::{Completion, CoreRing, RingShape, WriteRequest};
@@ -61,7 +62,7 @@ impl FileStore {
     pub fn probe(&self) -> Result<ProbeReport, LogError> {
         let path = self.path().join("probe.unfinished");
         let failed = |source| LogError::Probe { url: self.url().to_string(), source };
-        write_zeros(&path, FILE_BYTES).map_err(failed)?;
+        write_zeros(&path, FILE_BYTES, self.cache_path(), &mut at_once).map_err(failed)?;
         let file = open_for_writing(&path, self.cache_path()).map_err(failed)?;
         let mut bench = ProbeBench::new(OwnedFd::from(file))?;
         for flush in MODES {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use claw_core::log::{SUPERBLOCKS_BYTES, StoreShape, Superblock, superblock_file_name};
 
+use super::pace::{leave_half, write_durably};
 use super::read_error::ReadError;
 
 /// Makes the superblocks of streams `from..count`, in order; nothing may be there yet.
@@ -54,14 +55,15 @@ pub fn write_superblock_twice(
 }
 
 /// Writes a whole file under a temporary name, makes it durable, then gives it its name: a crash
-/// leaves the old state or the new one.
+/// leaves the old state or the new one. A large one leaves the device to commits between pieces.
 pub(super) fn write_new(path: &Path, parts: &[&[u8]]) -> Result<(), ReadError> {
-    use std::io::Write as _;
-
     let temporary = temporary_name(path);
-    let mut file = File::create(&temporary).map_err(ReadError::file("create", &temporary))?;
+    let file = File::create(&temporary).map_err(ReadError::file("create", &temporary))?;
+    let mut at = 0;
     for part in parts {
-        file.write_all(part).map_err(ReadError::file("write", &temporary))?;
+        write_durably(&file, part, at, &mut leave_half)
+            .map_err(ReadError::file("write", &temporary))?;
+        at += u64::try_from(part.len()).expect("a length in memory");
     }
     file.sync_all().map_err(ReadError::file("flush", &temporary))?;
     fs::rename(&temporary, path).map_err(ReadError::file("name", path))?;

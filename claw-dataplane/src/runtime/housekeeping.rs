@@ -18,6 +18,7 @@ use claw_common::id::ShardId;
 use claw_core::log::ShardStart;
 
 use crate::config::{self, Config};
+use crate::log::pace::leave_half;
 use crate::log::{
     FileStore, LogError, LogPaths, ReadError, RecoverError, Retention, SegmentSupply,
     SnapshotHeader, archive, covered_positions, replay_durable, write_snapshot,
@@ -28,7 +29,7 @@ use crate::subjects::file;
 
 use super::error::{BootError, chain};
 use super::fatal::{FatalReason, fatal};
-use super::placement::run_on;
+use super::placement::{give_way, run_on};
 use super::rebuild::{RebuildError, Rebuilt};
 
 /// Segments ready per stream beyond the one being written: one to turn to, one being prepared.
@@ -79,6 +80,7 @@ impl Housekeeping {
         #[expect(clippy::disallowed_methods, reason = "runtime/ is where threads start")]
         let thread = std::thread::spawn(move || {
             run_on(&cpus);
+            give_way();
             keeper.run(&stopped);
         });
         Ok(Self { stop, thread })
@@ -189,7 +191,14 @@ impl Keeper {
                 } else {
                     let segment = stream.next_new;
                     stream.next_new += 1;
-                    self.store.create_segment(number, segment)?
+                    let supply = &stream.supply;
+                    // What waits is worse than what is slow.
+                    let mut pause = |took| {
+                        if supply.count() > 0 {
+                            leave_half(took);
+                        }
+                    };
+                    self.store.create_segment(number, segment, &mut pause)?
                 };
                 stream.supply.add(prepared);
             }

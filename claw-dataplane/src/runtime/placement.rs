@@ -120,6 +120,19 @@ pub fn run_on(cpus: &[usize]) {
     }
 }
 
+/// How much the threads beside the cores give way: a tenth of what a core gets.
+const BESIDE_NICE: libc::c_int = 10;
+
+/// Lets this thread give way to the cores wherever it shares a CPU with one: what it does can wait
+/// for a moment, and a shopper cannot.
+pub fn give_way() {
+    // SAFETY: no pointers; 0 is the calling thread.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, BESIDE_NICE) };
+    if result != 0 {
+        log::debug!("this thread keeps its priority: {}", std::io::Error::last_os_error());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

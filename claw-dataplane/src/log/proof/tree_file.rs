@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use claw_common::id::ShardId;
 use claw_core::merkle::{Frontier, Hash, NodePlace, stored_count};
 
-use crate::log::ReadError;
+use crate::log::{ReadError, pace};
 
 const NODE_BYTES: u64 = 32;
 
@@ -90,9 +90,13 @@ impl TreeFile {
         Ok(())
     }
 
-    /// Makes all of it durable.
+    /// Makes all of it durable, leaving the device to the log's commits between pieces.
     pub fn flush(&mut self) -> Result<(), ReadError> {
-        self.write()?;
+        let pending = &self.pending;
+        pace::write_durably(&self.file, pending, self.written_bytes, &mut pace::leave_half)
+            .map_err(ReadError::file("write", &self.path))?;
+        self.written_bytes += u64::try_from(pending.len()).unwrap_or(0);
+        self.pending.clear();
         self.file.sync_data().map_err(ReadError::file("flush", &self.path))
     }
 

@@ -15,6 +15,7 @@ use super::{
     Placement, SegmentSupply,
 };
 use crate::buffer::{Arena, ArenaShape, FreeSlot, ReceiveShape};
+use crate::log::pace::at_once;
 use crate::ring::{CoreRing, RingShape};
 
 const SEGMENT_BYTES: u64 = 1 << 20;
@@ -46,7 +47,7 @@ impl Stream {
         let store = Arc::new(FileStore::open(url(folder, faults), SEGMENT_BYTES).unwrap());
         let supply = SegmentSupply::new();
         for segment in 0..segments_count {
-            supply.add(store.create_segment(0, segment).unwrap());
+            supply.add(store.create_segment(0, segment, &mut at_once).unwrap());
         }
         let (ring, slots) = ring_and_slots();
         let device =

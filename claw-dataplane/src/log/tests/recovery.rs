@@ -21,6 +21,7 @@ use super::super::{
     read_superblocks, write_superblock,
 };
 use super::{SEGMENT_BYTES, Stream, folder, ring_and_slots, url};
+use crate::log::pace::at_once;
 
 const STORE_ID: [u8; 16] = [3; 16];
 const SEGMENTS_COUNT: u32 = 2;
@@ -71,7 +72,7 @@ fn start(folder: &Path, faults: &str, life: u64) -> Result<(Arc<FileStore>, Stre
             StoreShape { store_id: STORE_ID, shards_count: 1, segment_bytes: SEGMENT_BYTES };
         format_streams(store.path(), shape, 0..1).unwrap();
         for segment in 0..SEGMENTS_COUNT {
-            store.create_segment(0, segment).unwrap();
+            store.create_segment(0, segment, &mut at_once).unwrap();
         }
     }
     let tail = recover(&store)?;

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use super::super::{CachePath, FileStore, FlushMode, LogError};
 use super::{SEGMENT_BYTES, folder, sectors, url};
+use crate::log::pace::at_once;
 
 fn open(folder: &std::path::Path) -> FileStore {
     FileStore::open(url(folder, ""), SEGMENT_BYTES).unwrap()
@@ -26,7 +27,7 @@ fn new_segment_is_all_zeros_and_really_allocated() {
     use std::os::unix::fs::MetadataExt;
     let folder = folder();
     let store = open(folder.path());
-    store.create_segment(0, 0).unwrap();
+    store.create_segment(0, 0, &mut at_once).unwrap();
     assert!(sectors(folder.path(), 0).iter().all(|sector| *sector == 0));
     let facts = fs::metadata(store.segment_path(0, 0)).unwrap();
     assert_eq!(facts.len(), SEGMENT_BYTES);
@@ -48,7 +49,7 @@ fn half_made_segment_is_forgotten_at_the_next_open() {
 fn segment_of_another_size_is_refused_with_the_reason() {
     let folder = folder();
     let store = open(folder.path());
-    store.create_segment(0, 0).unwrap();
+    store.create_segment(0, 0, &mut at_once).unwrap();
     let path = store.segment_path(0, 0);
     OpenOptions::new().write(true).open(&path).unwrap().set_len(4096).unwrap();
     let error = store.open_segment(0, 0).unwrap_err();
@@ -59,7 +60,7 @@ fn segment_of_another_size_is_refused_with_the_reason() {
 fn direct_writing_is_claimed_only_where_the_flag_is_set() {
     let folder = folder();
     let store = open(folder.path());
-    store.create_segment(0, 0).unwrap();
+    store.create_segment(0, 0, &mut at_once).unwrap();
     let asked =
         OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(store.segment_path(0, 0));
     let direct = asked.is_ok_and(|file| {
