@@ -11,7 +11,7 @@ use std::path::Path;
 
 use claw_common::limits::{BLOCK_ALIGN_BYTES, BLOCK_BYTES_MAX};
 
-/// Room for one block, aligned for direct reads.
+/// Room for one block of any size, aligned for direct reads.
 #[derive(Debug)]
 pub(super) struct BlockBuffer {
     bytes: Vec<u8>,
@@ -29,7 +29,7 @@ impl BlockBuffer {
         &self.bytes[self.front..self.front + BLOCK_BYTES_MAX]
     }
 
-    /// Reads `range` of the block that begins at `offset`; a short file leaves zeros.
+    /// Reads `range` of what begins at `offset`, both aligned; a short file leaves zeros.
     pub(super) fn read(
         &mut self,
         file: &File,

@@ -231,6 +231,26 @@ fn follower_takes_blocks_as_they_come_over_the_end_of_a_segment() {
 }
 
 #[test]
+fn follower_finds_blocks_that_came_after_it_read_their_place() {
+    let mut store = Store::new(1, 2);
+    let recovered = store.start(1, &mut Seen::default()).unwrap();
+    let start = FollowerStart::behind(store.paths.data.clone(), &recovered.streams[0]);
+    let mut follower = Follower::new(start);
+    let mut sizes = [10, 2_500, 80_000, 10].into_iter().cycle();
+    for burst in [1, 3, 0, 1, 1, 4] {
+        for _ in 0..burst {
+            let record = vec![3; sizes.next().unwrap()];
+            store.append(0, 0, &[&record, &record]);
+        }
+        for _ in 0..burst {
+            assert!(follower.peek().unwrap().is_some_and(|view| view.records().count() == 2));
+            follower.advance();
+        }
+        assert!(follower.peek().unwrap().is_none(), "all of a burst of {burst} is taken");
+    }
+}
+
+#[test]
 fn signatures_of_other_keys_and_of_other_text_do_not_hold() {
     let checkpoint = Checkpoint {
         store: Id(SHAPE.store_id),
