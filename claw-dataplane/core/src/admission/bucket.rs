@@ -25,7 +25,7 @@ struct Bucket {
 
 impl Keyed for Bucket {
     fn key(&self) -> &[u8] {
-        self.name.as_str().as_bytes()
+        self.name.as_bytes()
     }
 }
 

@@ -74,7 +74,7 @@ impl Coupon {
 
 impl Keyed for Coupon {
     fn key(&self) -> &[u8] {
-        self.code.as_str().as_bytes()
+        self.code.as_bytes()
     }
 }
 

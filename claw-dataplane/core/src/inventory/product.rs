@@ -89,7 +89,7 @@ impl Product {
 
 impl Keyed for Product {
     fn key(&self) -> &[u8] {
-        self.sku.as_str().as_bytes()
+        self.sku.as_bytes()
     }
 }
 
@@ -216,7 +216,7 @@ impl Products {
     pub(crate) fn restore(&mut self, r: &mut Reader<'_>) -> Result<(), ApplyError> {
         for _ in 0..r.u32()? {
             let product = read(r)?;
-            if self.slab.find(product.sku.as_str().as_bytes()).is_some() {
+            if self.slab.find(product.sku.as_bytes()).is_some() {
                 return Err(ApplyError::contradiction("a product comes twice"));
             }
             self.add(product)?;

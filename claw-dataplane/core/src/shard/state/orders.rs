@@ -275,7 +275,7 @@ impl State {
         code: &Sku,
         change: impl FnOnce(&mut Counter) -> bool,
     ) -> Result<(), ApplyError> {
-        let place = self.coupons.find(code.as_str().as_bytes());
+        let place = self.coupons.find(code.as_bytes());
         let place = place.ok_or(ApplyError::contradiction("the coupon does not exist"))?;
         if change(&mut self.coupons[place].uses) {
             return Ok(());
