@@ -4,14 +4,20 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::ValueEnum as _;
+use claw_dataplane::simulate::client::system;
 
-use crate::bench::{Bench, claw_binary};
+use crate::bench::{Bench, claw_binary, say};
 use crate::scenario::Scenario;
 use crate::{ceiling, device, instructions, stages};
 
 /// Events that are replayed for a moment.
 const SMOKE_EVENTS_COUNT: u64 = 100_000;
+/// WebSockets for a moment.
+const SMOKE_SOCKETS: usize = 200;
+/// Files that a node has open beside its sockets, at most.
+const OTHER_FILES: usize = 1_000;
 
 /// Measure the node beside what people would pick instead, on this machine.
 #[derive(clap::Parser, Debug)]
@@ -24,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, value_name = "NAME")]
     scenario: Vec<Scenario>,
     /// What each stage of a request costs, in instructions and time, beside the design's budget,
-    /// instead of whole systems.
+    /// instead of whole systems; --scenario stages puts them into the report.
     #[arg(long)]
     pub(crate) stages: bool,
     /// Instructions of every stage and hot function, beside the baseline in bench/baseline.json,
@@ -42,10 +48,10 @@ pub(crate) struct Arguments {
     checkouts: bool,
     /// WebSockets that are open while notices are timed.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
-    pub(crate) sockets: usize,
+    sockets: usize,
     /// WebSockets that do nothing; 0 leaves that out.
     #[arg(long, value_name = "N", default_value_t = 100_000)]
-    pub(crate) idle_sockets: usize,
+    idle_sockets: usize,
     /// Measure only this system; the device is always measured.
     #[arg(long, value_enum)]
     pub(crate) only: Option<System>,
@@ -154,10 +160,28 @@ impl Arguments {
             } else {
                 self.events
             },
+            sockets: self.sockets()?,
             smoke: self.smoke,
             only: self.only,
             way: self.way.clone(),
         })
+    }
+}
+
+impl Arguments {
+    /// As many WebSockets as were asked for and this process may open.
+    fn sockets(&self) -> anyhow::Result<[usize; 2]> {
+        let open_files = system::raise_open_files().context("raise the limit of open files")?;
+        let room = if self.smoke {
+            SMOKE_SOCKETS
+        } else {
+            usize::try_from(open_files)?.saturating_sub(OTHER_FILES)
+        };
+        let wanted = [self.sockets, self.idle_sockets];
+        if !self.smoke && wanted.iter().any(|wanted| *wanted > room) {
+            say(&format!("a process may open {open_files} files here: {room} sockets at most"))?;
+        }
+        Ok(wanted.map(|wanted| wanted.min(room)))
     }
 }
 

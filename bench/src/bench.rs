@@ -27,6 +27,8 @@ pub(crate) struct Bench {
     pub(crate) seed: u64,
     /// Events in the log that recovery is timed with.
     pub(crate) events_count: u64,
+    /// WebSockets that are open while notices are timed, and such that do nothing.
+    pub(crate) sockets: [usize; 2],
     /// Each measurement for a moment: small numbers, one of each kind.
     pub(crate) smoke: bool,
     /// Only this system.

@@ -28,12 +28,9 @@ use clap::Parser as _;
 use claw_dataplane::simulate::client::system;
 
 use crate::arguments::{Arguments, Child};
-use crate::bench::{Bench, say};
+use crate::bench::Bench;
 use crate::report::{Results, write_json};
 use crate::scenario::notices;
-
-/// Files that a node has open beside its sockets, at most.
-const OTHER_FILES: usize = 1_000;
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
@@ -46,7 +43,7 @@ fn main() -> Result<ExitCode> {
         function.call(count);
         return Ok(ExitCode::SUCCESS);
     }
-    let open_files = system::raise_open_files().context("raise the limit of open files")?;
+    system::raise_open_files().context("raise the limit of open files")?;
     if let Some(kind) = *echo {
         ceiling::serve(kind, arguments.child.folder.as_deref())?;
         return Ok(ExitCode::SUCCESS);
@@ -65,7 +62,7 @@ fn main() -> Result<ExitCode> {
     }
     let bench = arguments.bench()?;
     if arguments.notices {
-        return measure_notices(&bench, &arguments, usize::try_from(open_files)?);
+        return measure_notices(&bench, &arguments);
     }
     let mut results = Results::begin(&bench)?;
     for scenario in arguments.scenarios() {
@@ -82,14 +79,8 @@ fn main() -> Result<ExitCode> {
     Ok(if results.all_count() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn measure_notices(bench: &Bench, arguments: &Arguments, open_files: usize) -> Result<ExitCode> {
-    let wanted = [arguments.sockets, arguments.idle_sockets];
-    let room = if arguments.smoke { 200 } else { open_files.saturating_sub(OTHER_FILES) };
-    if wanted.iter().any(|wanted| *wanted > room) {
-        say(&format!("a process may open {open_files} files here: {room} sockets at most"))?;
-    }
-    let [sockets, idle] = wanted.map(|wanted| wanted.min(room));
-    let results = notices::measure(bench, sockets, idle)?;
+fn measure_notices(bench: &Bench, arguments: &Arguments) -> Result<ExitCode> {
+    let results = notices::measure(bench)?;
     notices::write(&mut std::io::stdout().lock(), &results)?;
     write_json(&arguments.json, &results)?;
     Ok(ExitCode::SUCCESS)

@@ -22,6 +22,7 @@ use crate::ceiling::{self, Kind};
 use crate::peers::ADAPTERS;
 use crate::report::Results;
 use crate::row::{Load, Row, measure_loads};
+use crate::stages;
 use holds::Way;
 use store::Popularity;
 
@@ -48,6 +49,10 @@ pub(crate) enum Scenario {
     Recovery,
     /// Memory of 100,000 products and of 1 million live holds.
     Memory,
+    /// How soon WebSockets are told, and what idle ones cost.
+    Notices,
+    /// What each stage of a request costs.
+    Stages,
 }
 
 impl Scenario {
@@ -79,6 +84,14 @@ impl Scenario {
             Self::Drop => crowd::measure(bench, results),
             Self::Recovery => recovery::measure(bench, results),
             Self::Memory => memory::measure(bench, results),
+            Self::Notices => {
+                results.figures.extend(notices::measure(bench)?.figures());
+                Ok(())
+            }
+            Self::Stages => {
+                results.figures.extend(stages::measure(bench.smoke)?.figures());
+                Ok(())
+            }
             Self::Peers => Ok(()),
         }
     }

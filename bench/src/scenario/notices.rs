@@ -25,6 +25,8 @@ use serde_json::{Value, json};
 use super::filled;
 use super::store::Store;
 use crate::bench::Bench;
+use crate::figure::Figure;
+use crate::row::Spread;
 
 /// Carts that are changed in turn, each of another session.
 const CARTS_COUNT: usize = 100;
@@ -77,7 +79,8 @@ impl Quantiles {
 }
 
 /// Measures both; `idle` sockets only where there are to be some.
-pub(crate) fn measure(bench: &Bench, sockets: usize, idle: usize) -> Result<NoticeResults> {
+pub(crate) fn measure(bench: &Bench) -> Result<NoticeResults> {
+    let [sockets, idle] = bench.sockets;
     let cpus = system::affinity()?;
     let mut shop = Shop::open(bench, 1)?;
     let mut open = shop.sockets(sockets)?;
@@ -151,16 +154,51 @@ fn measure_idle(bench: &Bench, count: usize, cores: usize) -> Result<IdleResults
     })
 }
 
+impl NoticeResults {
+    /// As they stand beside other figures.
+    pub(crate) fn figures(&self) -> Vec<Figure> {
+        let conditions = format!(
+            "{} WebSockets, {} core; {} x {}",
+            self.sockets_count, self.cores, self.changes_count, self.operation
+        );
+        let figure = |name: String, unit, conditions: String, value| {
+            let value = Spread::of(vec![value]);
+            Figure { scenario: "notices", name, unit, conditions, value }
+        };
+        let mut figures = Vec::new();
+        for (name, times) in self.times() {
+            for (quantile, value) in [("p50", times.p50), ("p99", times.p99), ("most", times.max)] {
+                figures.push(figure(
+                    format!("{name}, {quantile}"),
+                    "us",
+                    conditions.clone(),
+                    value,
+                ));
+            }
+        }
+        if let Some(idle) = &self.idle {
+            let conditions = format!("{} of them, {} core", idle.sockets_count, idle.cores);
+            let name = "an idle WebSocket".to_owned();
+            figures.push(figure(name, "bytes", conditions, idle.bytes_per_socket));
+        }
+        figures
+    }
+
+    const fn times(&self) -> [(&'static str, Quantiles); 3] {
+        [
+            ("request to answer", self.answer_us),
+            ("request to notice", self.notice_us),
+            ("answer to notice", self.behind_answer_us),
+        ]
+    }
+}
+
 /// Prints what was found.
 pub(crate) fn write(out: &mut impl std::io::Write, results: &NoticeResults) -> Result<()> {
     let NoticeResults { sockets_count, changes_count, cores, operation, .. } = results;
     writeln!(out, "{sockets_count} WebSockets on {cores} core; {changes_count} x {operation}")?;
     writeln!(out, "{:<24}{:>10}{:>10}{:>10}", "microseconds", "p50", "p99", "max")?;
-    for (name, times) in [
-        ("request to answer", results.answer_us),
-        ("request to notice", results.notice_us),
-        ("answer to notice", results.behind_answer_us),
-    ] {
+    for (name, times) in results.times() {
         writeln!(out, "{name:<24}{:>10}{:>10}{:>10}", times.p50, times.p99, times.max)?;
     }
     if let Some(idle) = &results.idle {

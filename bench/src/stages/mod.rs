@@ -27,6 +27,8 @@ use serde::Serialize;
 pub(crate) use table::write;
 
 use crate::bench::say;
+use crate::figure::Figure;
+use crate::row::Spread;
 
 /// Requests before the counted ones: as many holds live as expire from then on.
 const WARM_COUNT: usize = 4_096;
@@ -141,6 +143,28 @@ pub(crate) struct StageResults {
     pub(crate) counted_by: String,
     pub(crate) requests_count: usize,
     pub(crate) subjects: Vec<SubjectCosts>,
+}
+
+impl StageResults {
+    /// As they stand beside other figures; time, and instructions where they were counted.
+    pub(crate) fn figures(&self) -> Vec<Figure> {
+        let mut figures = Vec::new();
+        for SubjectCosts { subject, stages } in &self.subjects {
+            for cost in stages {
+                let mut figure = |unit, conditions: String, value: i64| {
+                    let name = format!("{}: {}", subject.name(), cost.stage.name());
+                    // Noise can make a stage seem to cost less than nothing.
+                    let value = Spread::of(vec![u64::try_from(value).unwrap_or(0)]);
+                    figures.push(Figure { scenario: "stages", name, unit, conditions, value });
+                };
+                figure("ns", format!("the design's budget is {} ns", cost.budget_ns), cost.ns);
+                if let Some(count) = cost.instructions {
+                    figure("instructions", self.counted_by.clone(), count);
+                }
+            }
+        }
+        figures
+    }
 }
 
 /// Measures every stage of every subject.
