@@ -7,9 +7,9 @@ use maud::{Markup, html};
 use super::scale::Scale;
 use crate::row::Row;
 
-const WIDTH: f64 = 860.0;
+const WIDTH: f64 = 900.0;
 /// Room for the words left of bars.
-const WORDS: f64 = 360.0;
+const WORDS: f64 = 400.0;
 const BAR: f64 = 18.0;
 const BAR_STEP: f64 = 30.0;
 const AXIS: f64 = 30.0;
@@ -17,6 +17,8 @@ const MARGIN: f64 = 20.0;
 const CURVES_HEIGHT: f64 = 320.0;
 /// Room for the words beside the curves' axis.
 const CURVES_LEFT: f64 = 70.0;
+/// Room for half of the last of the words below it.
+const CURVES_RIGHT: f64 = 30.0;
 /// Colours that the page has.
 pub(super) const COLOURS_COUNT: usize = 8;
 /// The last part that is drawn: one answer in so many.
@@ -72,13 +74,13 @@ pub(super) fn curves(rows: &[&Row]) -> Markup {
     let values = || all.iter().flatten().map(|(_, milliseconds)| *milliseconds);
     let least = values().fold(f64::MAX, f64::min);
     let most = values().fold(0.0, f64::max);
-    let across = Scale::logarithmic(1.0, TAIL, (CURVES_LEFT, WIDTH - MARGIN));
+    let across = Scale::logarithmic(1.0, TAIL, (CURVES_LEFT, WIDTH - CURVES_RIGHT));
     let up = Scale::logarithmic(least, most, (CURVES_HEIGHT - AXIS, MARGIN));
     let view = format!("0 0 {WIDTH} {CURVES_HEIGHT}");
     html! {
         svg viewBox=(view) role="img" aria-label="latency by percentile, milliseconds" {
             @for tick in up.ticks() {
-                line.grid x1=(CURVES_LEFT) x2=(WIDTH - MARGIN) y1=(up.at(tick)) y2=(up.at(tick)) {}
+                line.grid x1=(CURVES_LEFT) x2=(WIDTH - CURVES_RIGHT) y1=(up.at(tick)) y2=(up.at(tick)) {}
                 text.tick x=(CURVES_LEFT - 6.0) y=(up.at(tick) + 4.0) text-anchor="end" {
                     (rounded(tick)) " ms"
                 }
