@@ -36,6 +36,8 @@ pub enum RebuildError {
 pub struct Rebuilt {
     configs: Vec<ShardConfig>,
     shards: Vec<Option<Shard>>,
+    /// Nothing was restored or applied since the shards were made.
+    untouched: bool,
     schema_hash: Digest,
     /// What live shards were at some position, to be compared when the replay comes by.
     live: Vec<Option<LiveHash>>,
@@ -47,7 +49,8 @@ impl Rebuilt {
     pub fn new(config: &Config, schema_hash: Digest) -> Self {
         let configs = shard_configs(config);
         let shards = configs.iter().map(|config| Some(Shard::new(*config))).collect();
-        Self { configs, shards, schema_hash, live: Vec::new(), compared_count: 0 }
+        let live = Vec::new();
+        Self { configs, shards, untouched: true, schema_hash, live, compared_count: 0 }
     }
 
     /// Compares with these hashes on the way.
@@ -83,6 +86,7 @@ impl Rebuilt {
         recovered: &Recovered,
         schema_version: u32,
     ) -> Vec<(Shard, LaneStart)> {
+        self.untouched = false;
         shards
             .map(|shard| {
                 let index = usize::from(shard.0);
@@ -102,10 +106,17 @@ impl Rebuild for Rebuilt {
     type Error = RebuildError;
 
     fn begin(&mut self) {
+        if self.untouched {
+            return;
+        }
+        // Before others are made: a shard takes its share of the node's memory at once.
+        self.shards.clear();
+        self.untouched = true;
         self.shards = self.configs.iter().map(|config| Some(Shard::new(*config))).collect();
     }
 
     fn restore(&mut self, snapshot: &Snapshot) -> bool {
+        self.untouched = false;
         let index = usize::from(snapshot.header().shard.0);
         let Some(config) = self.configs.get(index) else { return false };
         if snapshot.header().schema_hash != self.schema_hash {
@@ -128,9 +139,10 @@ impl Rebuild for Rebuilt {
         block: &BlockView<'_>,
         record: &RecordView<'_>,
     ) -> Result<(), RebuildError> {
+        self.untouched = false;
         let index = usize::from(record.shard.0);
         let shard = self.shards[index].as_mut().expect("taken only at the end");
-        shard.observe_vector(&block.vector().collect::<Vec<_>>());
+        shard.observe_vector(block.vector());
         shard.apply(&record.into())?;
         if let Some(Some(live)) = self.live.get(index)
             && live.sequence == record.sequence

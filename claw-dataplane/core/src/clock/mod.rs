@@ -137,8 +137,11 @@ impl Clock {
     }
 
     /// Raises the vector to everything `vector` has seen.
-    pub fn observe(&mut self, vector: &[u64]) {
-        merge(&mut self.vector, vector);
+    pub fn observe(&mut self, vector: impl ExactSizeIterator<Item = u64>) {
+        assert_eq!(self.vector.len(), vector.len(), "vectors of one store");
+        for (target, source) in self.vector.iter_mut().zip(vector) {
+            *target = (*target).max(source);
+        }
     }
 }
 

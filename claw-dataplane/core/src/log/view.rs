@@ -92,8 +92,8 @@ impl<'a> BlockView<'a> {
         Ok(view)
     }
 
-    /// Checks the header and finds the parts.
-    fn outline(bytes: &'a [u8]) -> Result<Self, BlockError> {
+    /// Checks the header and finds the parts; the records are walked by nobody yet.
+    pub(super) fn outline(bytes: &'a [u8]) -> Result<Self, BlockError> {
         let (header, _) = BlockHeader::ref_from_prefix(bytes).ok().ok_or(BlockError::NotABlock)?;
         if header.magic != BLOCK_MAGIC {
             return Err(BlockError::NotABlock);

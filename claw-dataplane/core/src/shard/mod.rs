@@ -134,7 +134,7 @@ impl Shard {
     }
 
     /// Raises the version vector to that of a block that is replayed.
-    pub fn observe_vector(&mut self, vector: &[u64]) {
+    pub fn observe_vector(&mut self, vector: impl ExactSizeIterator<Item = u64>) {
         self.clock.observe(vector);
     }
 

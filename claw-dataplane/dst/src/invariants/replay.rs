@@ -70,7 +70,7 @@ impl Replay {
         })?;
         if follower.block != Some(*view.hash()) {
             follower.block = Some(*view.hash());
-            follower.shard.observe_vector(&view.vector().collect::<Vec<_>>());
+            follower.shard.observe_vector(view.vector());
         }
         follower
             .shard

@@ -151,7 +151,7 @@ fn recover_shards(
         let shard = &mut live[usize::from(record.shard.0)];
         if vector_of != Some(*view.hash()) {
             vector_of = Some(*view.hash());
-            shard.observe_vector(&view.vector().collect::<Vec<_>>());
+            shard.observe_vector(view.vector());
         }
         applied = ledger
             .catch_up(view, record)
