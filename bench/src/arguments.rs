@@ -18,6 +18,8 @@ const SMOKE_EVENTS_COUNT: u64 = 100_000;
 const SMOKE_SOCKETS: usize = 200;
 /// Files that a node has open beside its sockets, at most.
 const OTHER_FILES: usize = 1_000;
+/// Cuts of each system for a moment.
+const SMOKE_CUTS_COUNT: u32 = 2;
 
 /// Measure the node beside what people would pick instead, on this machine.
 #[derive(clap::Parser, Debug)]
@@ -70,6 +72,9 @@ pub(crate) struct Arguments {
     /// Events in the log that is replayed by the recovery scenario.
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     events: u64,
+    /// How often the crash scenario cuts each system.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    cuts: u32,
     /// Write the results there.
     #[arg(long, value_name = "FILE", default_value = "target/bench.json")]
     pub(crate) json: PathBuf,
@@ -161,6 +166,7 @@ impl Arguments {
                 self.events
             },
             sockets: self.sockets()?,
+            cuts_count: if self.smoke { self.cuts.min(SMOKE_CUTS_COUNT) } else { self.cuts },
             smoke: self.smoke,
             only: self.only,
             way: self.way.clone(),

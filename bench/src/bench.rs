@@ -29,6 +29,8 @@ pub(crate) struct Bench {
     pub(crate) events_count: u64,
     /// WebSockets that are open while notices are timed, and such that do nothing.
     pub(crate) sockets: [usize; 2],
+    /// Crashes of each system.
+    pub(crate) cuts_count: u32,
     /// Each measurement for a moment: small numbers, one of each kind.
     pub(crate) smoke: bool,
     /// Only this system.

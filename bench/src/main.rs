@@ -11,6 +11,7 @@
 mod arguments;
 mod bench;
 mod ceiling;
+mod crash_row;
 mod device;
 mod figure;
 mod instructions;
@@ -20,6 +21,7 @@ mod row;
 mod scenario;
 mod stages;
 mod tls;
+mod volatile;
 
 use std::process::ExitCode;
 
@@ -28,7 +30,8 @@ use clap::Parser as _;
 use claw_dataplane::simulate::client::system;
 
 use crate::arguments::{Arguments, Child};
-use crate::bench::Bench;
+use crate::bench::{Bench, say};
+use crate::crash_row::CrashRow;
 use crate::report::{Results, write_json};
 use crate::scenario::notices;
 
@@ -75,6 +78,9 @@ fn main() -> Result<ExitCode> {
         let new = report::read_numbers(&arguments.json)?;
         report::compare(&mut std::io::stdout().lock(), &new, old)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    for failure in results.crashes.iter().filter_map(CrashRow::failure) {
+        say(&failure)?;
     }
     Ok(if results.all_count() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -9,8 +9,8 @@
 
 pub(crate) mod pgbench_log;
 pub(crate) mod postgres;
-mod redis;
-mod resp;
+pub(crate) mod redis;
+pub(crate) mod resp;
 mod traffic;
 
 use anyhow::Result;

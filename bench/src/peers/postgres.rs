@@ -105,6 +105,13 @@ pub(crate) struct Programs {
     folder: PathBuf,
 }
 
+impl Programs {
+    /// One of them.
+    pub(crate) fn command(&self, name: &str) -> Command {
+        Command::new(self.folder.join(name))
+    }
+}
+
 /// Looks for an installed PostgreSQL with pgbench.
 pub(crate) fn find() -> Result<Programs, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -310,7 +317,7 @@ impl Drop for Database {
 }
 
 /// PostgreSQL refuses to run as root: then it runs as the user postgres.
-fn owner() -> Result<Option<(u32, u32)>> {
+pub(crate) fn owner() -> Result<Option<(u32, u32)>> {
     let me = std::fs::metadata("/proc/self").context("read /proc/self")?;
     if std::os::unix::fs::MetadataExt::uid(&me) != 0 {
         return Ok(None);
@@ -326,14 +333,16 @@ fn owner() -> Result<Option<(u32, u32)>> {
     }
 }
 
-fn owned(command: &mut Command, owner: Option<(u32, u32)>) -> &mut Command {
+/// Runs it as that user.
+pub(crate) fn owned(command: &mut Command, owner: Option<(u32, u32)>) -> &mut Command {
     match owner {
         Some((uid, gid)) => command.uid(uid).gid(gid),
         None => command,
     }
 }
 
-fn check(output: &Output, program: &str) -> Result<()> {
+/// An error that shows what it said, unless it ended well.
+pub(crate) fn check(output: &Output, program: &str) -> Result<()> {
     ensure!(
         output.status.success(),
         "{program} ended with {}: {}",

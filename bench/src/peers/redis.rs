@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at a server that starts or stops.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Either is Redis to the client; the second is what Fedora has.
-const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
+pub(crate) const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 /// Every command flushed before its answer, nothing else written meanwhile.
 const SETTINGS: [[&str; 2]; 7] = [
     ["--bind", "127.0.0.1"],
@@ -48,7 +48,8 @@ pub(super) fn start(bench: &Bench) -> Result<Found> {
     })
 }
 
-fn find() -> Option<PathBuf> {
+/// Looks for an installed one.
+pub(crate) fn find() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let candidates =

@@ -9,12 +9,12 @@ use redis::Value;
 use super::traffic::Dialogue;
 
 /// Where the stock of the one SKU stands.
-pub(super) const STOCK_KEY: &str = "stock:HOT";
+pub(crate) const STOCK_KEY: &str = "stock:HOT";
 /// What every order's key starts with; behind it comes its idempotency id.
-const ORDER_PREFIX: &str = "order:";
+pub(crate) const ORDER_PREFIX: &str = "order:";
 /// Takes what is there and remembers the answer under its id, in one step that nobody comes
 /// between. 1: sold, now or before; 0: sold out.
-pub(super) const SCRIPT: &str = "\
+pub(crate) const SCRIPT: &str = "\
 if redis.call('EXISTS', KEYS[2]) == 1 then return 1 end
 local available = tonumber(redis.call('HGET', KEYS[1], 'available'))
 local quantity = tonumber(ARGV[2])

@@ -3,6 +3,7 @@
 //! Owns what stands in the JSON. Measures nothing.
 
 mod compare;
+mod crashes;
 mod hgrm;
 mod page;
 mod plots;
@@ -19,6 +20,7 @@ pub(crate) use compare::{compare, read as read_numbers};
 pub(crate) use table::write as write_table;
 
 use crate::bench::{Bench, say};
+use crate::crash_row::CrashRow;
 use crate::device::{self, DeviceFigures};
 use crate::figure::Figure;
 use crate::row::{Row, Setting};
@@ -36,6 +38,7 @@ pub(crate) struct Results {
     pub(crate) tls: TlsFigures,
     pub(crate) rows: Vec<Row>,
     pub(crate) figures: Vec<Figure>,
+    pub(crate) crashes: Vec<CrashRow>,
     pub(crate) missing: Vec<String>,
 }
 
@@ -56,6 +59,7 @@ impl Results {
             tls,
             rows: Vec::new(),
             figures: Vec::new(),
+            crashes: Vec::new(),
             missing: Vec::new(),
         })
     }
@@ -63,6 +67,7 @@ impl Results {
     /// Whether every row counts.
     pub(crate) fn all_count(&self) -> bool {
         self.rows.iter().all(|row| row.excuse.is_none())
+            && self.crashes.iter().all(|row| row.failure().is_none())
     }
 }
 

@@ -5,7 +5,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Results, plots};
+use super::{Results, crashes, plots};
 use crate::row::{Row, Spread};
 
 const STYLE: &str = include_str!("page.css");
@@ -42,6 +42,7 @@ pub(super) fn page(results: &Results) -> String {
                     (table(&rows))
                 }
                 (figures(results))
+                (crashes::section(&results.crashes))
                 @for missing in &results.missing { p.excuse { "Missing: " (missing) } }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::Results;
+use super::{Results, crashes};
 use crate::figure::Figure;
 use crate::row::Spread;
 
@@ -59,6 +59,7 @@ pub(crate) fn write(out: &mut impl Write, results: &Results) -> io::Result<()> {
         let Spread { median, least, most } = value;
         writeln!(out, "\n{scenario}: {name} ({conditions}): {median} {unit} ({least} - {most})")?;
     }
+    crashes::write(out, &results.crashes)?;
     for missing in &results.missing {
         writeln!(out, "missing: {missing}")?;
     }

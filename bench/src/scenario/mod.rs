@@ -4,6 +4,7 @@
 //! other systems do in [`crate::peers`].
 
 mod checkouts;
+mod crash;
 mod crowd;
 mod filled;
 pub(crate) mod holds;
@@ -53,6 +54,9 @@ pub(crate) enum Scenario {
     Notices,
     /// What each stage of a request costs.
     Stages,
+    /// Killed and cut off from power under load, beside PostgreSQL and Redis: what was lost of
+    /// what had been acknowledged?
+    Crash,
 }
 
 impl Scenario {
@@ -63,6 +67,9 @@ impl Scenario {
                 results.rows.extend(adapter.measure(bench, &mut results.missing)?);
             }
             return Ok(());
+        }
+        if self == Self::Crash {
+            return crash::measure(bench, results);
         }
         if !bench.wants("claw") {
             return Ok(());
@@ -92,7 +99,7 @@ impl Scenario {
                 results.figures.extend(stages::measure(bench.smoke)?.figures());
                 Ok(())
             }
-            Self::Peers => Ok(()),
+            Self::Peers | Self::Crash => Ok(()),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::row::ALL_ON_ONE;
 const MEMORY_MIB: u64 = 4 << 10;
 /// What `claw init` would have chosen.
 const SNAPSHOT_INTERVAL_S: u32 = 60;
+const SEGMENT_MIB: u64 = 64;
 /// More than any row opens.
 const CONNECTIONS_MAX: i64 = 120_000;
 
@@ -39,16 +40,22 @@ impl Store {
     /// Makes one with these settings.
     pub(crate) fn shaped(bench: &Bench, shape: Shape) -> Result<Self> {
         let folder = bench.folder()?;
-        let made = Command::new(&bench.claw)
-            .args(["init", "store", "--template=minimal"])
-            .current_dir(folder.path())
-            .output()
-            .with_context(|| format!("start {}", bench.claw.display()))?;
-        ensure!(made.status.success(), "claw init: {}", String::from_utf8_lossy(&made.stderr));
-        let path = folder.path().join("store");
-        configure(&path.join("store.toml"), shape)?;
+        let path = make_in(bench, folder.path(), shape)?;
         Ok(Self { path, _folder: folder })
     }
+}
+
+/// Makes a store in a folder that stays somebody else's; where it is.
+pub(super) fn make_in(bench: &Bench, folder: &Path, shape: Shape) -> Result<PathBuf> {
+    let made = Command::new(&bench.claw)
+        .args(["init", "store", "--template=minimal"])
+        .current_dir(folder)
+        .output()
+        .with_context(|| format!("start {}", bench.claw.display()))?;
+    ensure!(made.status.success(), "claw init: {}", String::from_utf8_lossy(&made.stderr));
+    let path = folder.join("store");
+    configure(&path.join("store.toml"), shape)?;
+    Ok(path)
 }
 
 /// What a measurement may choose.
@@ -58,6 +65,7 @@ pub(crate) struct Shape {
     pub(crate) payments: &'static str,
     pub(crate) memory_mib: u64,
     pub(crate) snapshot_interval_s: u32,
+    pub(crate) segment_mib: u64,
 }
 
 impl Default for Shape {
@@ -67,6 +75,7 @@ impl Default for Shape {
             payments: "none",
             memory_mib: MEMORY_MIB,
             snapshot_interval_s: SNAPSHOT_INTERVAL_S,
+            segment_mib: SEGMENT_MIB,
         }
     }
 }
@@ -114,15 +123,16 @@ impl Popularity {
 
 /// One shard for each core, no limit per session.
 fn configure(path: &Path, shape: Shape) -> Result<()> {
-    let Shape { cores, payments, memory_mib, snapshot_interval_s } = shape;
+    let Shape { cores, payments, memory_mib, snapshot_interval_s, segment_mib } = shape;
     let cores = i64::try_from(cores)?;
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let mut table: toml::Table = text.parse()?;
-    let changes: [(&str, &str, toml::Value); 7] = [
+    let changes: [(&str, &str, toml::Value); 8] = [
         ("store", "shards", cores.into()),
         ("node", "cores", cores.into()),
         ("limits", "connections_max", CONNECTIONS_MAX.into()),
         ("node", "memory", format!("{memory_mib}MiB").into()),
+        ("log", "segment_bytes", format!("{segment_mib}MiB").into()),
         ("log", "snapshot_interval_s", i64::from(snapshot_interval_s).into()),
         ("limits", "requests_per_second_per_session", 0.into()),
         ("payments", "kind", payments.into()),
