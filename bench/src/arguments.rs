@@ -73,7 +73,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     events: u64,
     /// How often the crash scenario cuts each system.
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     cuts: u32,
     /// Write the results there.
     #[arg(long, value_name = "FILE", default_value = "target/bench.json")]

@@ -81,7 +81,8 @@ impl CrashRow {
         self.twice_count + u64::try_from(told).unwrap_or(u64::MAX)
     }
 
-    /// Why the whole run fails, if it does because of this row. A peer's loss is no failure of ours.
+    /// Why the whole run fails, if it does because of this row. A peer's loss is no failure of
+    /// ours.
     pub(crate) fn failure(&self) -> Option<String> {
         let name = &self.name;
         match self.cut {
