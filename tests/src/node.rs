@@ -3,7 +3,7 @@
 //! It listens on a port that the kernel chooses and it names; it is ready when `/v1/ready` says so.
 //! All it says is kept, so that a failing test can show it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -304,6 +304,12 @@ impl Drop for Node {
     fn drop(&mut self) {
         // It may have ended already.
         self.child.kill().ok();
-        self.child.wait().ok();
+        let ended = self.child.wait();
+        if std::thread::panicking() {
+            // Why it ended by itself, say, which the test may not have asked for.
+            let said = self.said();
+            writeln!(std::io::stderr().lock(), "the node ended with {ended:?} and said:\n{said}")
+                .ok();
+        }
     }
 }

@@ -80,7 +80,8 @@ pub(super) fn curves(rows: &[&Row]) -> Markup {
     html! {
         svg viewBox=(view) role="img" aria-label="latency by percentile, milliseconds" {
             @for tick in up.ticks() {
-                line.grid x1=(CURVES_LEFT) x2=(WIDTH - CURVES_RIGHT) y1=(up.at(tick)) y2=(up.at(tick)) {}
+                line.grid x1=(CURVES_LEFT) x2=(WIDTH - CURVES_RIGHT)
+                    y1=(up.at(tick)) y2=(up.at(tick)) {}
                 text.tick x=(CURVES_LEFT - 6.0) y=(up.at(tick) + 4.0) text-anchor="end" {
                     (rounded(tick)) " ms"
                 }

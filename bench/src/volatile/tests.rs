@@ -1,3 +1,5 @@
+//! What a cut leaves: of the model for every coin, of a real mount for one.
+
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};

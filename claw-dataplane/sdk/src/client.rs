@@ -335,8 +335,13 @@ impl Client {
 
     fn read_more(&mut self, connection: &mut Stream) -> Result<(), ClientError> {
         let mut chunk = [0; 8192];
-        let count =
-            connection.read(&mut chunk).map_err(|source| self.io_error("read from", source))?;
+        let count = loop {
+            match connection.read(&mut chunk) {
+                // A process that was stopped and goes on: the answer may still come.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                read => break read.map_err(|source| self.io_error("read from", source))?,
+            }
+        };
         if count == 0 {
             let source = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
             return Err(self.io_error("read from", source));

@@ -3,8 +3,8 @@
 //! Each has its own data folder, a bounded load of commands with numbers over several connections,
 //! and an end: `kill -9`, or a power failure under its files ([`crate::volatile`]). After each
 //! start all that was acknowledged so far is looked for, and the stock must balance. Logs are
-//! small, so that they roll over, are snapshotted and rewritten under the cuts. One row lies on a medium
-//! whose flushes do nothing: it must be found out, or the check shows nothing.
+//! small, so that they roll over, are snapshotted and rewritten under the cuts. One row lies on a
+//! medium whose flushes do nothing: it must be found out, or the check shows nothing.
 //!
 //! Owns the rows and the order of a cut. What is asked and found: [`ledger`]; how each system is
 //! started, asked and looked at: the file that bears its name. Deliberately cuts nothing while it
