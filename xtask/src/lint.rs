@@ -49,6 +49,6 @@ fn documentation() -> Result<()> {
 
 fn dependencies() -> Result<()> {
     Task::cargo("see .deny.toml: each exception there says why")
-        .args(["deny", "--all-features", "check", "--config", ".deny.toml"])
+        .args(["deny", "--all-features", "--config", ".deny.toml", "check"])
         .run()
 }
