@@ -255,9 +255,7 @@ impl StreamLog {
             let header = peek_header(file.bytes());
             header.map_or(0, |header| header.segment_generation.get())
         };
-        let mut files: Vec<_> = self.files.iter().collect();
-        files.sort_by_key(|(_, file)| generation(file));
-        files
+        by_age(self.files.iter().collect(), |(_, file)| generation(file))
     }
 
     /// The superblock, reaching back to the oldest archived segment.
@@ -319,4 +317,28 @@ pub(super) fn list(directory: &Path) -> Result<Vec<(PathBuf, String)>, ReadError
     }
     files.sort();
     Ok(files)
+}
+
+/// In the order of their generations, each of which is read once: a node may begin to use a segment
+/// again at any moment, and a sort whose keys change under it panics.
+fn by_age<T>(mut files: Vec<T>, generation: impl Fn(&T) -> u64) -> Vec<T> {
+    files.sort_by_cached_key(generation);
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    #[test]
+    fn generations_that_change_while_files_are_ordered_are_read_once() {
+        let reads: Vec<_> = (0..64).map(|_| Cell::new(0_u64)).collect();
+        let files = super::by_age((0..reads.len()).collect(), |&file| {
+            reads[file].set(reads[file].get() + 1);
+            // Falls with the first reading, and would rise with each further one.
+            64 * reads[file].get() - u64::try_from(file).unwrap()
+        });
+        assert!(files.is_sorted_by(|before, after| before > after), "{files:?}");
+        assert!(reads.iter().all(|reads| reads.get() == 1), "{reads:?}");
+    }
 }
