@@ -126,10 +126,7 @@ impl Filesystem for Mounted {
             let number = tree.find(parent.0, name)?;
             Ok(attributes(number, tree.node(number)?))
         });
-        match found {
-            Ok(attributes) => reply.entry(&REMEMBERED, &attributes, GENERATION),
-            Err(refusal) => reply.error(errno(refusal)),
-        }
+        answer_entry(found, reply);
     }
 
     fn getattr(
@@ -139,10 +136,7 @@ impl Filesystem for Mounted {
         _handle: Option<FileHandle>,
         reply: ReplyAttr,
     ) {
-        match self.attributes(ino.0) {
-            Ok(attributes) => reply.attr(&REMEMBERED, &attributes),
-            Err(refusal) => reply.error(errno(refusal)),
-        }
+        answer_attributes(self.attributes(ino.0), reply);
     }
 
     fn setattr(
@@ -168,10 +162,7 @@ impl Filesystem for Mounted {
             TimeOrNow::Now => SystemTime::now(),
         });
         let change = Change { size_bytes: size, mode, uid, gid, modified_at };
-        match self.change(ino.0, &change) {
-            Ok(attributes) => reply.attr(&REMEMBERED, &attributes),
-            Err(refusal) => reply.error(errno(refusal)),
-        }
+        answer_attributes(self.change(ino.0, &change), reply);
     }
 
     fn mkdir(
@@ -184,10 +175,7 @@ impl Filesystem for Mounted {
         reply: ReplyEntry,
     ) {
         let kind = Kind::Folder(std::collections::BTreeMap::new());
-        match self.make((parent, name), kind, (request, mode), false) {
-            Ok(attributes) => reply.entry(&REMEMBERED, &attributes, GENERATION),
-            Err(refusal) => reply.error(errno(refusal)),
-        }
+        answer_entry(self.make((parent, name), kind, (request, mode), false), reply);
     }
 
     fn create(
@@ -394,6 +382,20 @@ impl Filesystem for Mounted {
             NAME_BYTES_MAX,
             BLOCK_BYTES,
         );
+    }
+}
+
+fn answer_entry(found: Result<FileAttr, Refusal>, reply: ReplyEntry) {
+    match found {
+        Ok(attributes) => reply.entry(&REMEMBERED, &attributes, GENERATION),
+        Err(refusal) => reply.error(errno(refusal)),
+    }
+}
+
+fn answer_attributes(found: Result<FileAttr, Refusal>, reply: ReplyAttr) {
+    match found {
+        Ok(attributes) => reply.attr(&REMEMBERED, &attributes),
+        Err(refusal) => reply.error(errno(refusal)),
     }
 }
 

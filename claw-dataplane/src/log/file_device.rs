@@ -10,9 +10,11 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::device::{DeviceInfo, DeviceWrite, DeviceWritten, FlushMode, LogDevice};
 use super::file_store::PreparedSegment;
+use super::pace::leave_half;
 use super::{FaultDevice, FileStore, LogError};
 use crate::ring::{Completion, CoreRing, WriteRequest};
 
@@ -36,6 +38,14 @@ impl SegmentSupply {
     /// How many are ready.
     pub fn count(&self) -> usize {
         self.ready().len()
+    }
+
+    /// For who makes the next one: leaves the device to the core, unless it has none left to turn
+    /// to. What waits is worse than what is slow.
+    pub fn pause(&self, took: Duration) {
+        if self.count() > 0 {
+            leave_half(took);
+        }
     }
 
     fn take(&self) -> Option<PreparedSegment> {

@@ -1,6 +1,7 @@
 //! The housekeeping thread: segments ahead of need, snapshots, the archive.
 //!
-//! Owns everything about the log that may block. Keeps `SEGMENTS_AHEAD` segments ready for each
+//! Owns everything about the log that may block, in pieces that leave the device to the cores
+//! (`log::pace`) and at a priority below theirs. Keeps `SEGMENTS_AHEAD` segments ready for each
 //! stream, freed ones first. Every snapshot interval it replays what became durable into a second
 //! state, compares it with the live shards where those gave a hash, writes it as a snapshot and
 //! archives what all snapshots cover. The second state never touches the live one: cores are not
@@ -18,7 +19,6 @@ use claw_common::id::ShardId;
 use claw_core::log::ShardStart;
 
 use crate::config::{self, Config};
-use crate::log::pace::leave_half;
 use crate::log::{
     FileStore, LogError, LogPaths, ReadError, RecoverError, Retention, SegmentSupply,
     SnapshotHeader, archive, covered_positions, replay_durable, write_snapshot,
@@ -191,14 +191,8 @@ impl Keeper {
                 } else {
                     let segment = stream.next_new;
                     stream.next_new += 1;
-                    let supply = &stream.supply;
-                    // What waits is worse than what is slow.
-                    let mut pause = |took| {
-                        if supply.count() > 0 {
-                            leave_half(took);
-                        }
-                    };
-                    self.store.create_segment(number, segment, &mut pause)?
+                    self.store
+                        .create_segment(number, segment, &mut |took| stream.supply.pause(took))?
                 };
                 stream.supply.add(prepared);
             }

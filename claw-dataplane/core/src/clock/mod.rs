@@ -36,10 +36,10 @@ pub fn compare(first: &[u64], second: &[u64]) -> Causality {
 }
 
 /// Raises `target` to everything `source` has seen.
-pub fn merge(target: &mut [u64], source: &[u64]) {
+pub fn merge(target: &mut [u64], source: impl ExactSizeIterator<Item = u64>) {
     assert_eq!(target.len(), source.len(), "vectors of one store");
     for (target, source) in target.iter_mut().zip(source) {
-        *target = (*target).max(*source);
+        *target = (*target).max(source);
     }
 }
 
@@ -60,7 +60,7 @@ pub fn join_reached<'a>(
 ) -> Result<bool, Position> {
     let before = history.to_vec();
     for position in reached(&before) {
-        merge(history, seen_at(position).ok_or(position)?);
+        merge(history, seen_at(position).ok_or(position)?.iter().copied());
     }
     Ok(history != before)
 }
@@ -138,10 +138,7 @@ impl Clock {
 
     /// Raises the vector to everything `vector` has seen.
     pub fn observe(&mut self, vector: impl ExactSizeIterator<Item = u64>) {
-        assert_eq!(self.vector.len(), vector.len(), "vectors of one store");
-        for (target, source) in self.vector.iter_mut().zip(vector) {
-            *target = (*target).max(source);
-        }
+        merge(&mut self.vector, vector);
     }
 }
 
@@ -203,7 +200,7 @@ mod tests {
         assert_eq!(compare(&[2, 2], &[1, 2]), Causality::After);
         assert_eq!(compare(&[2, 1], &[1, 2]), Causality::Concurrent);
         let mut merged = [2, 1];
-        merge(&mut merged, &[1, 2]);
+        merge(&mut merged, [1, 2].into_iter());
         assert_eq!(merged, [2, 2]);
     }
 }

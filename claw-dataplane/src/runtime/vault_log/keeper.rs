@@ -13,7 +13,6 @@ use claw_common::checksum::blake3;
 use claw_common::id::ShardId;
 use claw_core::log::ShardStart;
 
-use crate::log::pace::leave_half;
 use crate::log::{
     FileStore, LogPaths, Retention, SegmentSupply, SnapshotHeader, archive, replay_durable,
     write_snapshot,
@@ -66,14 +65,7 @@ impl Keeper {
             } else {
                 let segment = self.next_new;
                 self.next_new += 1;
-                let supply = &self.supply;
-                // What waits is worse than what is slow.
-                let mut pause = |took| {
-                    if supply.count() > 0 {
-                        leave_half(took);
-                    }
-                };
-                self.store.create_segment(0, segment, &mut pause)?
+                self.store.create_segment(0, segment, &mut |took| self.supply.pause(took))?
             };
             self.supply.add(prepared);
             self.since_snapshot += 1;
