@@ -21,26 +21,27 @@ const PAGE: u64 = 4096;
 type Page = Option<Arc<[u8; PAGE_BYTES]>>;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Contents {
     size_bytes: u64,
     size_bytes_durable: u64,
-    durable: BTreeMap<u64, Page>,
-    cached: BTreeMap<u64, Cached>,
+    durable: BTreeMap<u64, Written>,
+    cached: BTreeMap<u64, Written>,
     writes_count: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Cached {
+struct Written {
     page: Page,
-    /// Number of the write it comes from: a later one is not made durable by an earlier flush.
+    /// Number of the write it comes from: a later one is not made durable by an earlier flush, nor
+    /// replaced by one that ends late.
     write: u64,
 }
 
 /// What a flush makes durable: taken when it begins, given back when it has ended.
 #[derive(Debug)]
 pub(crate) struct Flush {
-    pages: BTreeMap<u64, Cached>,
+    pages: BTreeMap<u64, Written>,
     size_bytes: u64,
 }
 
@@ -104,7 +105,7 @@ impl Contents {
             let (piece, rest) = left.split_at(left.len().min(PAGE_BYTES - from));
             let mut page = self.page(number).map_or([0; PAGE_BYTES], |page| **page);
             page[from..from + piece.len()].copy_from_slice(piece);
-            let cached = Cached { page: packed(&page), write: self.writes_count };
+            let cached = Written { page: packed(&page), write: self.writes_count };
             self.cached.insert(number, cached);
             at += bytes(piece.len());
             left = rest;
@@ -139,7 +140,7 @@ impl Contents {
                     *page = packed(&kept);
                 }
             };
-            self.durable.entry(last).and_modify(cut);
+            self.durable.entry(last).and_modify(|durable| cut(&mut durable.page));
             self.cached.entry(last).and_modify(|cached| cut(&mut cached.page));
         }
     }
@@ -166,7 +167,9 @@ impl Contents {
             if now.write == taken.write {
                 self.cached.remove(&number);
             }
-            self.durable.insert(number, taken.page);
+            if self.durable.get(&number).is_none_or(|durable| durable.write < taken.write) {
+                self.durable.insert(number, taken);
+            }
         }
     }
 
@@ -176,7 +179,7 @@ impl Contents {
         let flushed_bytes = self.size_bytes_durable;
         let grown = self.size_bytes > flushed_bytes;
         let mut size_bytes = if grown && coin.random() { self.size_bytes } else { flushed_bytes };
-        for (number, Cached { page, .. }) in std::mem::take(&mut self.cached) {
+        for (number, page) in std::mem::take(&mut self.cached) {
             if coin.random() {
                 toll.survived_count += 1;
                 self.durable.insert(number, page);
@@ -195,7 +198,7 @@ impl Contents {
     fn page(&self, number: u64) -> Option<&Arc<[u8; PAGE_BYTES]>> {
         match self.cached.get(&number) {
             Some(cached) => cached.page.as_ref(),
-            None => self.durable.get(&number)?.as_ref(),
+            None => self.durable.get(&number)?.page.as_ref(),
         }
     }
 }

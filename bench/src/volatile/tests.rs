@@ -1,5 +1,6 @@
 //! What a cut leaves: of the model for every coin, of a real mount for one.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -75,6 +76,26 @@ fn flush_makes_durable_what_there_was_when_it_began() {
     assert!(found.contains(&2) && found.contains(&3), "{found:?}");
     assert!(!found.contains(&1), "flushed, and lost: {found:?}");
     assert_eq!(contents.read(0, 1), [3], "seen by every process before that");
+}
+
+#[test]
+fn flush_that_ends_late_replaces_nothing_newer() {
+    let mut contents = durable();
+    contents.write(0, &[2; PAGE_BYTES]);
+    let early = contents.flush();
+    contents.write(0, &[3; PAGE_BYTES]);
+    let late = contents.flush();
+    contents.flushed(late);
+    contents.write(0, &[4; PAGE_BYTES]);
+    contents.flushed(early);
+    let left: BTreeSet<u8> = (0..16)
+        .map(|seed| {
+            let mut contents = contents.clone();
+            contents.lose_power(&mut coin(seed));
+            contents.read(0, 1)[0]
+        })
+        .collect();
+    assert_eq!(left, [3, 4].into(), "the flushed one, or the one that was not");
 }
 
 #[test]
