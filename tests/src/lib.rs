@@ -14,6 +14,7 @@ pub mod generated;
 pub mod node;
 pub mod program;
 pub mod store;
+pub mod system_clock;
 pub mod wire;
 
 pub use browser::Browser;
@@ -21,4 +22,5 @@ pub use frames::Frames;
 pub use gateway::Gateway;
 pub use node::Node;
 pub use store::Store;
+pub use system_clock::SystemClock;
 pub use wire::{Draft, Wire};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use claw_sdk::key::Signer;
 use tempfile::TempDir;
 
-use crate::{Gateway, program};
+use crate::{Gateway, SystemClock, program};
 
 /// A store on disk. A test that fails leaves it behind: it is the evidence.
 #[derive(Debug)]
@@ -119,6 +119,11 @@ impl Store {
     /// Its orders are paid for as its own `vault.toml` says: at a local gateway.
     pub fn pay_as_made(&mut self) {
         self.environment = vec![("CLAW_PAYMENTS_KIND".to_owned(), "local".to_owned())];
+    }
+
+    /// Its nodes see this clock instead of the system's.
+    pub fn tell_time_by(&mut self, clock: &SystemClock) {
+        self.environment.extend(clock.environment());
     }
 
     /// What its nodes are started with beside the harness's own.

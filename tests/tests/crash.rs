@@ -5,7 +5,8 @@
 //! must give the first answer; what was under way is asked for again too, and must then be done
 //! exactly once: stock, holds, sales and coupon uses are counted against the shoppers' own books.
 //! Now and then the node stands still before (`SIGSTOP`), longer than holds live, and goes on or
-//! dies.
+//! dies. Under every other store the system's clock is set forward or back by hours now and then,
+//! and set right before the next start: no hold may expire by it.
 //! Segments are small and snapshots frequent, so that the log rolls over, is archived and begins
 //! from snapshots under the kills as well.
 //!
@@ -18,7 +19,7 @@ mod shopper;
 use std::env;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use claw_tests::Node;
+use claw_tests::{Node, SystemClock};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -31,6 +32,10 @@ const KILL_DELAY_MS_MAX: u64 = 1_200;
 const STOP_MS_MAX: u64 = 1_500;
 /// Of a hundred kills, before how many the node is stopped; half of those die stopped.
 const STOPS_PERCENT: u32 = 25;
+/// The clock is set by this much at most, milliseconds: twice as long as the shoppers' holds live.
+const CLOCK_STEP_MS_MAX: i64 = 12 * 3_600_000;
+/// Of a hundred kills under a clock that is set, before how many it is.
+const CLOCK_STEPS_PERCENT: u32 = 50;
 /// The log is inspected with the node dead after every so many kills.
 const INSPECT_EVERY: u64 = 5;
 
@@ -68,14 +73,21 @@ fn kill_again_and_again(shards: &str, args: &[&str]) {
 /// Kills a fresh store until it has seen enough; how often.
 fn kill_one_store(rng: &mut ChaCha8Rng, shape: (&str, &[&str]), kills_max: u64) -> u64 {
     let (shards, args) = shape;
-    let store = busy_store(shards);
+    let mut store = busy_store(shards);
+    let clock = if rng.random() { SystemClock::right() } else { None };
+    if let Some(clock) = &clock {
+        store.tell_time_by(clock);
+    }
     let mut node = Node::start_with(&store, args);
     let mut market = Market::open(&store, &node, rng);
     let mut kill = 0;
     while kill < kills_max {
         kill += 1;
         let end = End::draw(rng);
-        market.shop_until(&store, &mut node, |node| end.come_to(node));
+        market.shop_until(&store, &mut node, |node| end.come_to(node, clock.as_ref()));
+        if let Some(clock) = &clock {
+            clock.set_off_by_ms(0);
+        }
         if kill % INSPECT_EVERY == 0 {
             let (code, said) = store.claw(&["log", "verify"]);
             assert_eq!(code, Some(0), "kill {kill}: {said}");
@@ -99,6 +111,8 @@ struct End {
     before_kill: Duration,
     /// How long it stands still before, and whether it is let go on again.
     stopped: Option<(Duration, bool)>,
+    /// By how much the clock is set before, milliseconds, where it can be.
+    clock_step_ms: Option<i64>,
 }
 
 impl End {
@@ -106,10 +120,16 @@ impl End {
         let mut moment = |ms_max: u64| Duration::from_millis(rng.random_range(0..ms_max));
         let (before_kill, standing) = (moment(KILL_DELAY_MS_MAX), moment(STOP_MS_MAX));
         let stops = rng.random_ratio(STOPS_PERCENT, 100);
-        Self { before_kill, stopped: stops.then(|| (standing, rng.random())) }
+        let stopped = stops.then(|| (standing, rng.random()));
+        let step = rng.random_range(-CLOCK_STEP_MS_MAX..CLOCK_STEP_MS_MAX);
+        let steps = rng.random_ratio(CLOCK_STEPS_PERCENT, 100);
+        Self { before_kill, stopped, clock_step_ms: steps.then_some(step) }
     }
 
-    fn come_to(self, node: &mut Node) {
+    fn come_to(self, node: &mut Node, clock: Option<&SystemClock>) {
+        if let (Some(clock), Some(step_ms)) = (clock, self.clock_step_ms) {
+            clock.set_off_by_ms(step_ms);
+        }
         std::thread::sleep(self.before_kill);
         if let Some((standing, goes_on)) = self.stopped {
             node.stand_still();

@@ -110,6 +110,16 @@ const NEEDS: &[Need] = &[
         dnf: &["nodejs", "npm"],
     },
     Need {
+        name: "libfaketime",
+        why: "the tests set the system's clock forward and back under a node with it; without it \
+              those are skipped and say so",
+        purpose: Purpose::Test,
+        weight: Weight::Optional,
+        present: has_faketime,
+        apt: &["faketime"],
+        dnf: &["libfaketime"],
+    },
+    Need {
         name: "Chromium",
         why: "the demo shop is looked at in a real browser by the tests; without it those are \
               skipped and say so",
@@ -226,6 +236,11 @@ fn has_node() -> bool {
 /// Whether there is a browser to look at pages with.
 pub(crate) fn has_chromium() -> bool {
     ["chromium", "chromium-browser", "google-chrome"].into_iter().any(machine::has_program)
+}
+
+/// Whether clocks can be set under a node: the package has a command beside the library.
+pub(crate) fn has_faketime() -> bool {
+    machine::has_program("faketime")
 }
 
 /// Debian keeps the programs off the path, one folder per version.

@@ -101,6 +101,10 @@ fn run_tests(mut task: Task) -> Result<Tally> {
         talk(format_args!("stepped around: {what}"));
         task = task.env("CLAW_WITHOUT_NODE", "1");
     }
+    if !setup::has_faketime() {
+        talk(format_args!("stepped around: clocks that are set, for want of libfaketime"));
+        task = task.env("CLAW_WITHOUT_FAKETIME", "1");
+    }
     if !setup::has_chromium() {
         talk(format_args!("stepped around: the demo shop in a browser, for want of Chromium"));
         task = task.env("CLAW_WITHOUT_CHROMIUM", "1");

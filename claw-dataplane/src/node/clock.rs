@@ -55,6 +55,12 @@ impl Clock {
         self.floor_ms
     }
 
+    /// Compared and read: for threads that ask seldom.
+    pub fn compared_now_ms(&mut self) -> UnixMs {
+        self.compare();
+        self.now_ms()
+    }
+
     /// Compares with the system's UTC; call about once a second.
     pub fn compare(&mut self) -> ClockHealth {
         self.compare_with(read_utc_ms(), read_monotonic_ns())

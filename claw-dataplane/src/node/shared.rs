@@ -63,6 +63,9 @@ pub struct CoreCounters {
     pub sockets_count: AtomicU64,
     /// Sagas of its shards that wait for somebody to retry them, as of the last second.
     pub sagas_parked_count: AtomicU64,
+    /// How far the system's clock jumped from the node's, milliseconds, as of the last second; 0
+    /// while they agree.
+    pub clock_jump_ms: AtomicU64,
     /// Questions put to the vault.
     pub vault_asked_count: AtomicU64,
     /// Answers of the vault.
@@ -195,7 +198,7 @@ impl Shared {
 
     fn write_cores(&self, text: &mut String) {
         type Read = fn(&CoreCounters) -> &AtomicU64;
-        let families: [(&str, &str, Read); 10] = [
+        let families: [(&str, &str, Read); 11] = [
             ("claw_node_requests", "counter", |core| &core.requests_count),
             ("claw_log_blocks", "counter", |core| &core.blocks_count),
             ("claw_log_block_bytes", "counter", |core| &core.block_bytes),
@@ -204,6 +207,7 @@ impl Shared {
             ("claw_node_connections", "gauge", |core| &core.connections_count),
             ("claw_node_sockets", "gauge", |core| &core.sockets_count),
             ("claw_sagas_parked", "gauge", |core| &core.sagas_parked_count),
+            ("claw_clock_jump_ms", "gauge", |core| &core.clock_jump_ms),
             ("claw_vault_asked", "counter", |core| &core.vault_asked_count),
             ("claw_vault_answers", "counter", |core| &core.vault_answers_count),
         ];

@@ -333,9 +333,7 @@ impl Core {
             self.stream.mark(&mut self.ring, stamp)?;
         }
         if self.heartbeats.is_multiple_of(HEARTBEATS_PER_SECOND) {
-            if let ClockHealth::Jumped { by_ms } = self.clock.compare() {
-                log::error!("system clock is {by_ms} ms off ours: no hold expires until it agrees");
-            }
+            self.compare_clocks();
             self.watch_keys();
             self.log_forgotten();
             let parked: usize = self.lanes.iter().map(|lane| lane.shard().parked_count()).sum();
@@ -345,6 +343,21 @@ impl Core {
             self.shared.publish_ingest(self.id.index(), gate.metrics());
         }
         Ok(())
+    }
+
+    /// Raises the alarm while the system's clock is not where it was when the node started.
+    fn compare_clocks(&mut self) {
+        let jump_ms = match self.clock.compare() {
+            ClockHealth::Agreed => 0,
+            ClockHealth::Jumped { by_ms } => {
+                log::error!(
+                    "the system clock jumped by {by_ms} ms and is not followed: no hold expires \
+                     until it is set right; if it is right now, start the node again"
+                );
+                by_ms.unsigned_abs()
+            }
+        };
+        self.counters().clock_jump_ms.store(jump_ms, Ordering::Relaxed);
     }
 
     /// Gives the hashes of shards that are quick to hash, when they were asked for.

@@ -19,7 +19,7 @@ use crate::log::proof::{
     Follower, FollowerStart, NodeKey, ProofError, ReceiptDraft, ShardProofs, ShardProofsStart,
     catch_up,
 };
-use crate::node::clock::read_utc_ms;
+use crate::node::clock::Clock;
 use crate::node::proofs::{ProofAnswer, ProofMail, ProofOffice, ProofRequest};
 use crate::node::shared::Shared;
 use crate::ring::RingWaker;
@@ -102,7 +102,7 @@ impl ProverSeed {
         std::thread::spawn(move || {
             run_on(&self.cpus);
             let followers = self.followers.iter().cloned().map(Follower::new).collect();
-            let mut prover = Prover { seed: self, followers, wakers };
+            let mut prover = Prover { seed: self, followers, wakers, clock: Clock::start() };
             if let Err(error) = prover.run() {
                 fatal(&FatalReason::Proofs(chain(&error)));
             }
@@ -114,6 +114,8 @@ struct Prover {
     seed: ProverSeed,
     followers: Vec<Follower>,
     wakers: Vec<RingWaker>,
+    /// Checkpoints say when by the node's time, which does not follow a clock that is set.
+    clock: Clock,
 }
 
 impl Prover {
@@ -170,8 +172,9 @@ impl Prover {
     }
 
     fn sign(&mut self) -> Result<(), ProofError> {
+        let now_ms = self.clock.compared_now_ms();
         for shard in &mut self.seed.shards {
-            if shard.sign(&self.seed.key, read_utc_ms())? {
+            if shard.sign(&self.seed.key, now_ms)? {
                 self.seed.shared.publish_signed(shard.shard(), shard.signed_size());
             }
         }

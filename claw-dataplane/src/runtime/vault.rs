@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result, bail};
 use claw_core::codec::{Decode as _, Reader};
 use claw_core::payment::{ANSWER_BYTES_MAX, Answer, Ask};
 
-use crate::node::clock::read_utc_ms;
+use crate::node::clock::Clock;
 
 use crate::vault::book::{Question, Said};
 use crate::vault::desk::{Answers, Desk};
@@ -156,6 +156,7 @@ fn serve(
 
 /// Hears a node until it ends.
 fn hear(mut stream: UnixStream, desk: &Desk, node: &Node, secret: &Secret) {
+    let mut clock = Clock::start();
     while let Ok(Some(bytes)) = link::read(&mut stream) {
         match Frame::parse(&bytes) {
             Ok(Frame::Ask(ask)) => match Ask::decode(&mut Reader::new(ask)) {
@@ -163,7 +164,7 @@ fn hear(mut stream: UnixStream, desk: &Desk, node: &Node, secret: &Secret) {
                 Err(error) => log::error!("the node's question cannot be read: {error}"),
             },
             Ok(Frame::Webhook { number, signature, body }) => {
-                let now_s = read_utc_ms() / 1000;
+                let now_s = clock.compared_now_ms() / 1000;
                 let status = webhook::take(desk, secret.reveal(), (signature, body), now_s);
                 node.say(&Frame::WebhookAnswer { number, status });
             }
@@ -177,10 +178,11 @@ fn hear(mut stream: UnixStream, desk: &Desk, node: &Node, secret: &Secret) {
 }
 
 fn work(desk: &Desk, gateway: &dyn Gateway, questions: &Mutex<Receiver<Question>>) {
+    let mut clock = Clock::start();
     loop {
         let next = questions.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(question) = next else { return };
-        let teller = Teller { desk, gateway, now_ms: read_utc_ms() };
+        let teller = Teller { desk, gateway, now_ms: clock.compared_now_ms() };
         let said = teller.perform(&question);
         desk.settle(&question, &said);
     }

@@ -17,7 +17,7 @@ use crate::log::{
     FileStore, LogPaths, Retention, SegmentSupply, SnapshotHeader, archive, replay_durable,
     write_snapshot,
 };
-use crate::node::clock::read_utc_ms;
+use crate::node::clock::Clock;
 use crate::ring::RingWaker;
 
 use super::end_not_durable;
@@ -40,6 +40,8 @@ pub(super) struct Keeper {
     next_new: u32,
     /// Segments that no snapshot knows.
     since_snapshot: usize,
+    /// What is old is forgotten by this time, which does not follow a clock that is set.
+    clock: Clock,
 }
 
 impl Keeper {
@@ -53,7 +55,8 @@ impl Keeper {
         let present = store.segments(0)?;
         let next_new = present.iter().max().map_or(0, |last| last + 1);
         let free = present.into_iter().filter(|segment| !used.contains(segment)).collect();
-        Ok(Self { store, paths, supply, free, next_new, since_snapshot: used.len() })
+        let (since_snapshot, clock) = (used.len(), Clock::start());
+        Ok(Self { store, paths, supply, free, next_new, since_snapshot, clock })
     }
 
     /// Keeps the supply filled; whether something was added.
@@ -104,7 +107,7 @@ impl Keeper {
     pub(super) fn snapshot(&mut self) -> Result<()> {
         let mut rebuild = BookRebuild::default();
         let durable = replay_durable(&self.paths, &mut rebuild)?;
-        let body = body(&rebuild.into_book().records(read_utc_ms()));
+        let body = body(&rebuild.into_book().records(self.clock.compared_now_ms()));
         let header = SnapshotHeader {
             store_id: durable.shape.store_id,
             shard: ShardId(0),
