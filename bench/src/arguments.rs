@@ -114,12 +114,28 @@ pub(crate) struct Child {
     pub(crate) function: Option<instructions::Function>,
     #[arg(long = "call-count", hide = true)]
     pub(crate) calls: Option<u64>,
+    /// A store that has grown: so many products and live holds.
+    #[arg(long = "grown-products", hide = true, requires = "grown_holds")]
+    grown_products: Option<u32>,
+    #[arg(long = "grown-holds", hide = true, requires = "grown_by")]
+    grown_holds: Option<u32>,
+    #[arg(long = "grown-by", hide = true, value_enum)]
+    grown_by: Option<stages::growth::Measure>,
     /// The bare server that says what the load can do.
     #[arg(long = "serve-echo", hide = true, value_enum)]
     pub(crate) echo: Option<ceiling::Kind>,
     /// Where a server that commits keeps its log.
     #[arg(long = "serve-folder", hide = true)]
     pub(crate) folder: Option<PathBuf>,
+}
+
+impl Child {
+    /// A store that has grown, if that is what this program is to serve.
+    pub(crate) fn grown(&self) -> Option<stages::growth::Grown> {
+        let (products_count, holds_count) = (self.grown_products?, self.grown_holds?);
+        let fill = stages::Fill { products_count, holds_count };
+        Some(stages::growth::Grown { fill, measure: self.grown_by? })
+    }
 }
 
 /// What can be measured.

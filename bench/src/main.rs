@@ -35,12 +35,19 @@ use crate::crash_row::CrashRow;
 use crate::report::{Results, write_json};
 use crate::scenario::notices;
 
+/// The node's: what is large lies in huge pages here as there.
+#[global_allocator]
+static ALLOCATOR: claw_dataplane::buffer::LargePages = claw_dataplane::buffer::LargePages;
+
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let Child { subject, until, count, echo, .. } = &arguments.child;
     if let (Some(subject), Some(stage), Some(count)) = (*subject, *until, *count) {
         stages::serve_once(subject, stage, count)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(grown) = arguments.child.grown() {
+        return grown.serve().map(|()| ExitCode::SUCCESS);
     }
     if let (Some(function), Some(count)) = (arguments.child.function, arguments.child.calls) {
         function.call(count);

@@ -54,6 +54,8 @@ pub(crate) enum Scenario {
     Notices,
     /// What each stage of a request costs.
     Stages,
+    /// What a hold costs as the store grows: 1,000 products and holds, or a million and ten.
+    Growth,
     /// Killed and cut off from power under load, beside PostgreSQL and Redis: what was lost of
     /// what had been acknowledged?
     Crash,
@@ -99,6 +101,7 @@ impl Scenario {
                 results.figures.extend(stages::measure(bench.smoke)?.figures());
                 Ok(())
             }
+            Self::Growth => stages::growth::measure(bench, results),
             Self::Peers | Self::Crash => Ok(()),
         }
     }

@@ -13,8 +13,9 @@ use tempfile::TempDir;
 use crate::bench::Bench;
 use crate::row::ALL_ON_ONE;
 
-/// What the node may take, MiB: room for every answer of a run.
-const MEMORY_MIB: u64 = 4 << 10;
+/// What the node may take, MiB: room for every answer of a run, and for the holds of a second,
+/// which is how long they live, at half a million a second.
+const MEMORY_MIB: u64 = 8 << 10;
 /// What `claw init` would have chosen.
 const SNAPSHOT_INTERVAL_S: u32 = 60;
 const SEGMENT_MIB: u64 = 64;

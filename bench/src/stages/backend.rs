@@ -1,23 +1,25 @@
 //! The shard behind the stages: decides, fills blocks, seals them.
 //!
-//! Owns one real shard with one product and a slot of the size the node uses. A block is sealed
-//! every [`BATCH_COUNT`](super::BATCH_COUNT) requests, as under a load of as many connections; then
-//! time passes by [`STEP_MS`], and holds expire that were taken a while ago. Up to
-//! [`Stage::Decide`] events go to a journal that drops them, so that encoding is charged to the
-//! next stage. There is no device: a sealed block is durable.
+//! Owns one real shard, filled as [`Fill`] says, and a slot of the size the node uses. A block is
+//! sealed every [`BATCH_COUNT`] requests, as under a load of as many connections; then time passes
+//! by [`STEP_MS`], and holds expire that were taken a while ago. Up to [`Stage::Decide`] events go
+//! to a journal that drops them, so that encoding is charged to the next stage. There is no device:
+//! a sealed block is durable.
 
 use claw_common::id::ShardId;
 use claw_common::limits::BLOCK_BYTES_MAX;
 use claw_common::money::{Currency, Money};
 use claw_common::time::{Hlc, UnixMs};
-use claw_core::codec::Encode;
+use claw_core::codec::{Decode as _, Encode, Reader};
 use claw_core::command::{AuthMode, Command, CommandKey, ExtraType, ReplyTo, Request};
 use claw_core::effect::{Effect, Effects};
 use claw_core::journal::{Draft, Journal};
+use claw_core::lines::LinesBuffer;
 use claw_core::log::{BlockDraft, Opening, SealInputs};
-use claw_core::shard::{Capacities, Shard, ShardConfig};
+use claw_core::outcome::Outcome;
+use claw_core::shard::{Shard, ShardConfig};
 
-use super::Stage;
+use super::{BATCH_COUNT, Fill, Stage};
 
 /// When the requests are made.
 pub(super) const NOW_MS: UnixMs = 1_800_000_000_000;
@@ -25,8 +27,12 @@ pub(super) const NOW_MS: UnixMs = 1_800_000_000_000;
 const STEP_MS: u64 = 5;
 /// How long a hold lives: so many batches that as many expire as are made, once warm.
 pub(super) const HOLD_TTL_MS: u64 = 250;
-/// The product.
-pub(super) const SKU: &str = "HOT";
+/// How long the holds live that are there before the first request.
+const FILL_TTL_MS: u64 = 24 * 3_600_000;
+/// Units of each product: more than any run takes.
+const STOCK: i64 = 1_000_000;
+/// Odd: numbers times this make keys that look like the digests they are on a node.
+const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 
 /// See the module.
 pub(super) struct Backend {
@@ -43,10 +49,11 @@ pub(super) struct Backend {
 
 impl Backend {
     /// A shard with stock for more than any run.
-    pub(super) fn new(until: Stage) -> Self {
+    pub(super) fn new(until: Stage, fill: Fill) -> Self {
         let mut backend = Self {
-            until,
-            shard: Shard::new(ShardConfig::new(ShardId(0), 1, Capacities::SMALL)),
+            // What it is filled with is not written.
+            until: Stage::Decide,
+            shard: Shard::new(ShardConfig::new(ShardId(0), 1, fill.capacities())),
             slot: vec![0; BLOCK_BYTES_MAX],
             draft: None,
             dropped_sequence: 0,
@@ -55,21 +62,48 @@ impl Backend {
             effects: Effects::default(),
             now_ms: NOW_MS,
         };
-        let price = Money { amount: 900, currency: Currency::parse("EUR").expect("a currency") };
-        let product = Command::PutProduct {
-            sku: SKU,
-            name: "hot",
-            price,
-            attributes: "",
-            version_expected: None,
-        };
-        let stock = Command::MoveStock { sku: SKU, delta: 1_000_000, reason: "bench" };
-        for (number, command) in [(1, product), (2, stock)] {
-            let identity = CommandKey { key: [number; 16], digest: [number; 16] };
-            backend.decide(&Asked { command, identity, auth_mode: AuthMode::Ed25519 }, ReplyTo(0));
-        }
-        backend.finish_batch(|_, _, _| {});
+        backend.fill(fill);
+        backend.until = until;
         backend
+    }
+
+    fn fill(&mut self, fill: Fill) {
+        let price = Money { amount: 900, currency: Currency::parse("EUR").expect("a currency") };
+        let mut asked_count = 0;
+        for number in 0..fill.products_count {
+            let sku = &fill.sku_at(number);
+            let (name, attributes, version_expected) = ("hot", "", None);
+            let put = Command::PutProduct { sku, name, price, attributes, version_expected };
+            self.ask(&mut asked_count, put);
+            self.ask(&mut asked_count, Command::MoveStock { sku, delta: STOCK, reason: "bench" });
+        }
+        let mut lines = LinesBuffer::default();
+        for number in 0..fill.holds_count {
+            let sku = &fill.sku_at(number % fill.products_count);
+            lines.clear();
+            lines.add(sku, 1, 0).expect("a line");
+            let (lines, ttl_ms) = (lines.lines(), FILL_TTL_MS);
+            self.ask(&mut asked_count, Command::CreateHold { session: "early", lines, ttl_ms });
+        }
+        self.finish_batch(|_, _, _| {});
+    }
+
+    /// Decides a command of the fill; time passes as it does under requests.
+    fn ask(&mut self, asked_count: &mut usize, command: Command<'_>) {
+        *asked_count += 1;
+        let number = u128::try_from(*asked_count).expect("128 bits").wrapping_mul(SPREAD);
+        let digest = number.rotate_left(64).to_le_bytes();
+        let identity = CommandKey { key: number.to_le_bytes(), digest };
+        self.decide(&Asked { command, identity, auth_mode: AuthMode::Ed25519 }, ReplyTo(0));
+        if asked_count.is_multiple_of(BATCH_COUNT) {
+            self.finish_batch(|_, outcome, _| {
+                let outcome = Outcome::decode(&mut Reader::new(outcome)).expect("just encoded");
+                assert!(
+                    !matches!(outcome, Outcome::Refused(_)),
+                    "the fill finds room: {outcome:?}"
+                );
+            });
+        }
     }
 
     /// Decides one command.

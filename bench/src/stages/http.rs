@@ -23,8 +23,8 @@ use claw_dataplane::ingest::routes::{Match, Role, Routing, find_route};
 use claw_sdk::key::{Signer, generate_secret, parse_secret};
 use claw_sdk::signature::sign::RequestParts;
 
-use super::backend::{Asked, Backend, HOLD_TTL_MS, NOW_MS, SKU};
-use super::{BATCH_COUNT, Pipeline, Stage};
+use super::backend::{Asked, Backend, HOLD_TTL_MS, NOW_MS};
+use super::{BATCH_COUNT, Fill, Pipeline, Stage};
 
 pub(super) const SETTINGS: Settings = Settings {
     shards_count: 1,
@@ -77,7 +77,7 @@ impl HttpHolds {
                 schema: schema()?,
                 answers: ResponseQueue::default(),
                 contexts: Vec::with_capacity(BATCH_COUNT),
-                backend: Backend::new(until),
+                backend: Backend::new(until, Fill::HOT),
             },
             send: Vec::with_capacity(BATCH_COUNT * 1024),
             renderer: Renderer::new(Vec::new(), Description::of(&schema()?, &SETTINGS)),
@@ -200,9 +200,9 @@ pub(super) fn limits() -> Result<Limits> {
 
 fn signed_hold(signer: &Signer, number: usize) -> Vec<u8> {
     let key = format!("00000000-0000-4000-8000-{number:012}");
-    let session = number % SESSIONS_COUNT;
+    let (session, sku) = (number % SESSIONS_COUNT, Fill::HOT.sku(number));
     let body = format!(
-        "{{\"session\":\"s{session}\",\"items\":[{{\"sku\":\"{SKU}\",\"quantity\":1}}],\
+        "{{\"session\":\"s{session}\",\"items\":[{{\"sku\":\"{sku}\",\"quantity\":1}}],\
          \"ttl_ms\":{HOLD_TTL_MS}}}"
     );
     let parts = RequestParts {

@@ -15,6 +15,8 @@
 mod backend;
 pub(crate) mod callgrind;
 mod counter;
+mod fill;
+pub(crate) mod growth;
 mod http;
 mod table;
 mod wire;
@@ -24,6 +26,7 @@ use std::time::Instant;
 use anyhow::Result;
 use serde::Serialize;
 
+pub(crate) use fill::Fill;
 pub(crate) use table::write;
 
 use crate::bench::say;
@@ -110,7 +113,7 @@ impl Subject {
     fn prepare(self, until: Stage, count: usize) -> Result<Box<dyn Pipeline>> {
         Ok(match self {
             Self::HttpHold => Box::new(http::HttpHolds::new(count, until)?),
-            Self::WireHold => Box::new(wire::WireHolds::new(count, until)?),
+            Self::WireHold => Box::new(wire::WireHolds::new(count, until, Fill::HOT)?),
         })
     }
 }
@@ -224,7 +227,7 @@ enum Source {
 
 impl Source {
     fn find() -> Self {
-        match (counter::Counter::open(), callgrind::find()) {
+        match (counter::Counter::open(counter::Event::Instructions), callgrind::find()) {
             (Ok(_), _) => Self::Processor,
             (Err(_), Ok(())) => Self::Callgrind,
             (Err(why), Err(why_not)) => Self::Nobody(format!("{why}; {why_not}")),
@@ -247,7 +250,7 @@ impl Source {
             Self::Processor => {
                 let mut pipeline = subject.prepare(stage, WARM_COUNT + COUNTED)?;
                 pipeline.serve(WARM_COUNT);
-                let counter = counter::Counter::open()?;
+                let counter = counter::Counter::open(counter::Event::Instructions)?;
                 let before = counter.read()?;
                 pipeline.serve(COUNTED);
                 let counted = counter.read()? - before;

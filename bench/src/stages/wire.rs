@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use claw_common::id::{Position, ShardId};
 use claw_common::limits::{WIRE_COMMANDS_MAX, WIRE_FRAME_BYTES_MAX, WIRE_IN_FLIGHT_MAX};
+use claw_common::time::UnixMs;
 use claw_common::wire::{MAGIC, OUTCOME_VERSION, ShardPlace, VERSION, WelcomeHeader};
 use claw_core::command::{AuthMode, Command, ReplyTo};
 use claw_core::protocol::CommandView;
@@ -24,9 +25,9 @@ use claw_dataplane::ingest::wire::{Answers, Event, Framing, Opening, Session};
 use claw_sdk::wire::{Command as Said, Extras, Identity, Line, Machine, Mode};
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
-use super::backend::{Asked, Backend, HOLD_TTL_MS, NOW_MS, SKU};
+use super::backend::{Asked, Backend, HOLD_TTL_MS};
 use super::http::{self, SESSIONS_COUNT, SETTINGS};
-use super::{BATCH_COUNT, Pipeline, Stage};
+use super::{BATCH_COUNT, Fill, Pipeline, Stage};
 
 /// See the module.
 pub(super) struct WireHolds {
@@ -53,23 +54,25 @@ struct Front {
 
 impl WireHolds {
     /// `count` holds in frames of [`BATCH_COUNT`], to be served up to a stage.
-    pub(super) fn new(count: usize, until: Stage) -> Result<Self> {
+    pub(super) fn new(count: usize, until: Stage, fill: Fill) -> Result<Self> {
+        let backend = Backend::new(until, fill);
+        let now_ms = backend.now_ms;
         let (signer, keyring) = http::key()?;
         let identity = Identity { signer: Arc::new(signer), mode: Mode::Session, session: [7; 16] };
         let mut machine = Machine::new(identity, 1);
         let mut send = Vec::with_capacity(BATCH_COUNT * 1024);
-        let mut framing = Framing::new(NOW_MS, Timeouts::default());
+        let mut framing = Framing::new(now_ms, Timeouts::default());
         let mut answers = Answers::default();
-        machine.connect(NOW_MS, [9; 32]);
+        machine.connect(now_ms, [9; 32]);
         let hello = machine.transmit().to_vec();
         machine.transmitted(hello.len());
-        let session = welcome(&mut framing, &hello[MAGIC.len()..], &keyring)?;
+        let session = welcome(&mut framing, &hello[MAGIC.len()..], &keyring, now_ms)?;
         answers.welcome(&mut send, &session.1, &session.0);
         machine.space()[..send.len()].copy_from_slice(&send);
         machine.received(send.len());
         machine.answer_ready()?;
         send.clear();
-        let frames = (0..count / BATCH_COUNT).map(|frame| holds(&mut machine, frame));
+        let frames = (0..count / BATCH_COUNT).map(|frame| holds(&mut machine, frame, fill));
         let frames = frames.collect::<Result<_>>()?;
         Ok(Self {
             frames,
@@ -83,7 +86,7 @@ impl WireHolds {
                 scratch: Scratch::default(),
                 schema: http::schema()?,
                 sequences: Vec::with_capacity(BATCH_COUNT),
-                backend: Backend::new(until),
+                backend,
             },
             send,
             answers,
@@ -179,12 +182,17 @@ impl Front {
 }
 
 /// Lets the hello in; gives the session, and the welcome frame without its tag.
-fn welcome(framing: &mut Framing, hello: &[u8], keyring: &Keyring) -> Result<(Session, Vec<u8>)> {
+fn welcome(
+    framing: &mut Framing,
+    hello: &[u8],
+    keyring: &Keyring,
+    now_ms: UnixMs,
+) -> Result<(Session, Vec<u8>)> {
     let mut let_in = None;
-    framing.ingest(hello, NOW_MS, &mut |event| {
+    framing.ingest(hello, now_ms, &mut |event| {
         let Event::Frame(hello) = event else { panic!("a hello: {event:?}") };
         let (connection, private) = ([1; 16], [2; 32]);
-        let opening = Opening { hello, keyring, now_ms: NOW_MS, connection, private };
+        let opening = Opening { hello, keyring, now_ms, connection, private };
         let admitted = opening.admit().map(|stranger| {
             let mut header = WelcomeHeader::new_zeroed();
             header.version = VERSION.into();
@@ -196,7 +204,7 @@ fn welcome(framing: &mut Framing, hello: &[u8], keyring: &Keyring) -> Result<(Se
             header.ephemeral = stranger.ephemeral();
             let place = ShardPlace::new_zeroed();
             let payload = [header.as_bytes(), place.as_bytes()];
-            let frame = welcome_frame(&payload, stranger.tag_bytes(), NOW_MS);
+            let frame = welcome_frame(&payload, stranger.tag_bytes(), now_ms);
             stranger.agree(keyring, &frame).map(|session| (session, frame))
         });
         let_in = Some(admitted);
@@ -211,11 +219,13 @@ fn bound(number: usize) -> u32 {
 }
 
 /// A frame of holds. Nobody answers the client, so it is told to forget them.
-fn holds(machine: &mut Machine, frame: usize) -> Result<Vec<u8>> {
+fn holds(machine: &mut Machine, frame: usize, fill: Fill) -> Result<Vec<u8>> {
     let first = machine.sequence_next();
     for place in 0..BATCH_COUNT {
-        let session = format!("s{}", (frame * BATCH_COUNT + place) % SESSIONS_COUNT);
-        let lines = [Line { sku: SKU, quantity: 1 }];
+        let number = frame * BATCH_COUNT + place;
+        let session = format!("s{}", number % SESSIONS_COUNT);
+        let sku = fill.sku(number);
+        let lines = [Line { sku: &sku, quantity: 1 }];
         let ttl_ms = Some(HOLD_TTL_MS);
         let hold = Said::CreateHold { session: &session, lines: &lines, ttl_ms };
         machine.push(&hold, Extras::default())?;
