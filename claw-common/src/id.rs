@@ -142,10 +142,25 @@ impl fmt::Debug for Id {
 }
 
 /// A short text kept inline, so that state holds no pointers to it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub struct Text<const N: usize> {
-    bytes: [u8; N],
+    /// First, so that a short text and its length lie in one cache line.
     length: u8,
+    bytes: [u8; N],
+}
+
+/// In the order of their bytes.
+impl<const N: usize> Ord for Text<N> {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl<const N: usize> PartialOrd for Text<N> {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl<const N: usize> Text<N> {
@@ -251,6 +266,14 @@ mod tests {
         for bad in ["", "a b", "a/b", "\u{e9}", &"x".repeat(65)] {
             assert!(parse_sku(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn texts_are_in_the_order_of_their_bytes_not_of_their_lengths() {
+        let mut skus = ["b", "a.long-one", "a", "a-2"].map(|text| Sku::copy(text).unwrap());
+        skus.sort();
+        let texts = skus.each_ref().map(Sku::as_str);
+        assert_eq!(texts, ["a", "a-2", "a.long-one", "b"]);
     }
 
     #[test]

@@ -17,16 +17,17 @@
 
 use std::collections::BTreeMap;
 
-use claw_common::limits::{ANSWER_BYTES_MAX, DECIDING_MAX, DEDUPLICATION_WINDOW_MS};
-use claw_common::time::UnixMs;
-use hashbrown::HashTable;
-
 use crate::codec::{CodecError, Reader, Writer};
 use crate::command::CommandKey;
+use crate::stdx::PlaceIndex;
+use claw_common::limits::{ANSWER_BYTES_MAX, DECIDING_MAX, DEDUPLICATION_WINDOW_MS};
+use claw_common::time::UnixMs;
 
 /// Key 16, digest 16, time 8, answer length 4, zero 4.
 const HEADER_BYTES: usize = 48;
 const ALIGN_BYTES: usize = 8;
+/// Of an entry, at least, on average: as many as that fit. Answers are longer but for the shortest.
+const ENTRY_BYTES_USUAL: usize = HEADER_BYTES + 40;
 /// Old entries forgotten with each one remembered, so that forgetting keeps ahead.
 const FORGET_PER_INSERT: usize = 4;
 
@@ -59,7 +60,7 @@ pub struct Remembered<'a> {
 pub struct Window {
     ring: Box<[u8]>,
     /// Offsets in units of 8 bytes.
-    index: HashTable<u32>,
+    index: PlaceIndex,
     head: usize,
     tail: usize,
     /// Where the entries before the wrap end, while the head is before the tail.
@@ -75,7 +76,7 @@ impl Window {
         assert!(capacity_bytes / ALIGN_BYTES < 1 << 32, "offsets have 32 bits");
         Self {
             ring: vec![0; capacity_bytes].into_boxed_slice(),
-            index: HashTable::with_capacity(capacity_bytes / (HEADER_BYTES + 40)),
+            index: PlaceIndex::with_capacity(capacity_bytes / ENTRY_BYTES_USUAL),
             head: 0,
             tail: 0,
             wrapped_at: None,
@@ -96,9 +97,9 @@ impl Window {
 
     /// What is known of a command.
     pub fn find(&self, identity: &CommandKey) -> Known<'_> {
-        if let Some(place) = self.index.find(hash(&identity.key), |&p| self.key(p) == identity.key)
-        {
-            let entry = self.entry(offset(*place));
+        let place = self.index.find(hash(&identity.key), |place| self.key(place) == identity.key);
+        if let Some(place) = place {
+            let entry = self.entry(offset(place));
             if entry.identity.digest == identity.digest {
                 return Known::Answered(entry.answer);
             }
@@ -124,7 +125,8 @@ impl Window {
         let mut free = self.free_bytes();
         let mut place = self.tail;
         let mut left = self.count;
-        while free < needed {
+        let count_max = self.index.capacity().saturating_sub(self.deciding.len() + 1);
+        while free < needed || left > count_max {
             if left == 0 || !self.old_at(place, now_ms) {
                 return false;
             }
@@ -190,15 +192,15 @@ impl Window {
     /// A key used again after it was forgotten has a newer entry, which alone counts.
     fn is_current(&self, entry: &Remembered<'_>) -> bool {
         let key = &entry.identity.key;
-        let found = self.index.find(hash(key), |&place| self.key(place) == *key);
-        found.is_some_and(|&place| self.entry(offset(place)).at_ms == entry.at_ms)
+        let found = self.index.find(hash(key), |place| self.key(place) == *key);
+        found.is_some_and(|place| self.entry(offset(place)).at_ms == entry.at_ms)
     }
 
     /// Drops the index of an older entry with the same key; its bytes go in their turn.
     fn forget(&mut self, key: &[u8; 16]) {
-        let Self { index, ring, .. } = self;
-        if let Ok(entry) = index.find_entry(hash(key), |&place| key_at(ring, place) == *key) {
-            entry.remove();
+        let hash = hash(key);
+        if let Some(place) = self.index.find(hash, |place| self.key(place) == *key) {
+            self.index.remove(hash, place);
         }
     }
 
@@ -216,8 +218,7 @@ impl Window {
         writer.u32(0);
         writer.raw(answer);
         let place = u32::try_from(self.head / ALIGN_BYTES).expect("checked at boot");
-        let Self { index, ring, .. } = self;
-        index.insert_unique(hash(&identity.key), place, |&other| hash(&key_at(ring, other)));
+        self.index.insert(hash(&identity.key), place);
         self.head += size;
         self.count += 1;
     }
@@ -226,9 +227,8 @@ impl Window {
         assert!(self.count > 0, "there is an oldest");
         let place = u32::try_from(self.tail / ALIGN_BYTES).expect("checked at boot");
         let key = self.key(place);
-        if let Ok(entry) = self.index.find_entry(hash(&key), |&other| other == place) {
-            entry.remove();
-        }
+        // Not there when the key was used again: only the newer entry is.
+        self.index.remove(hash(&key), place);
         let next = self.after(self.tail);
         if next < self.tail {
             self.wrapped_at = None;
@@ -238,6 +238,9 @@ impl Window {
     }
 
     fn fits(&self, size: usize) -> bool {
+        if self.count == self.index.capacity() {
+            return false;
+        }
         if self.wrapped_at.is_some() {
             return self.head + size <= self.tail;
         }

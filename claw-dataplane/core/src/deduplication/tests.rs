@@ -32,6 +32,21 @@ fn young_answer_is_never_forgotten_and_a_full_window_says_so() {
 }
 
 #[test]
+fn window_of_the_shortest_answers_is_full_when_its_index_is() {
+    let mut window = Window::with_capacity(1 << 20);
+    let mut remembered = 0;
+    while window.has_room(5) {
+        assert!(window.remember(&identity(remembered), 5, b"."));
+        remembered += 1;
+    }
+    assert_eq!(remembered, (1 << 20) / 88);
+    assert!((0..remembered).all(|n| window.find(&identity(n)) == Known::Answered(b".")));
+    assert!(!window.remember(&identity(remembered), 5, b"."));
+    let later = 6 + DEDUPLICATION_WINDOW_MS;
+    assert!(window.has_room(later) && window.remember(&identity(remembered), later, b"."));
+}
+
+#[test]
 fn same_key_with_another_body_is_told_apart() {
     let mut window = Window::with_capacity(64 * 1024);
     assert!(window.remember(&identity(1), 5, b"yes"));

@@ -19,13 +19,14 @@ use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::outcome::{HoldState, HoldView};
 use crate::stdx::Keyed;
 
-/// See the module.
+/// See the module. In the order of memory: what its end reads comes first, whose it is last.
 #[derive(Clone, Debug, PartialEq)]
+#[repr(C)]
 pub struct Hold {
+    /// The order that was made from it.
+    pub pinned_by: Option<Id>,
     /// Hold.
     pub id: Id,
-    /// Whose.
-    pub session: Session,
     /// Where it is in its life.
     pub state: HoldState,
     /// Currency of all lines.
@@ -38,12 +39,12 @@ pub struct Hold {
     pub expires_at_ms: UnixMs,
     /// Of one that has waited in line: how long it lives from its grant, milliseconds. Else 0.
     pub waited_ttl_ms: u64,
-    /// The order that was made from it.
-    pub pinned_by: Option<Id>,
     /// A bit per shard that must still give stock back.
     pub pending: u64,
     /// Lines with their prices.
     pub lines: StoredLines,
+    /// Whose.
+    pub session: Session,
 }
 
 impl Hold {

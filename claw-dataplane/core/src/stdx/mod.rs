@@ -2,8 +2,10 @@
 //!
 //! Knows nothing of the business.
 
+pub mod index;
 pub mod slab;
 pub mod wheel;
 
+pub use index::PlaceIndex;
 pub use slab::{Keyed, KeyedSlab};
 pub use wheel::TimerWheel;

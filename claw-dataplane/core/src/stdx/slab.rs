@@ -8,7 +8,8 @@ use core::hash::{BuildHasher, Hasher};
 use core::ops::{Index, IndexMut};
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+
+use super::PlaceIndex;
 
 const NONE: u32 = u32::MAX;
 
@@ -31,7 +32,7 @@ struct Slot<T> {
 #[derive(Clone, Debug)]
 pub struct KeyedSlab<T> {
     slots: Vec<Slot<T>>,
-    index: HashTable<u32>,
+    index: PlaceIndex,
     hasher: FixedState,
     free: u32,
     oldest: u32,
@@ -54,7 +55,7 @@ impl<T: Keyed> KeyedSlab<T> {
             .collect();
         Self {
             slots,
-            index: HashTable::with_capacity(at(capacity)),
+            index: PlaceIndex::with_capacity(at(capacity)),
             hasher: FixedState::with_seed(0),
             free: if capacity == 0 { NONE } else { 0 },
             oldest: NONE,
@@ -84,7 +85,7 @@ impl<T: Keyed> KeyedSlab<T> {
     #[inline]
     pub fn find(&self, key: &[u8]) -> Option<u32> {
         let hash = self.hash(key);
-        self.index.find(hash, |&index| self[index].key() == key).copied()
+        self.index.find(hash, |place| self[place].key() == key)
     }
 
     /// The value with this key.
@@ -120,20 +121,14 @@ impl<T: Keyed> KeyedSlab<T> {
     /// Adds a value whose key is not there; `None` when full.
     pub fn insert(&mut self, value: T) -> Option<u32> {
         let hash = self.hash(value.key());
-        assert!(self.index.find(hash, |&index| self[index].key() == value.key()).is_none());
+        assert!(self.index.find(hash, |place| self[place].key() == value.key()).is_none());
         let place = self.free;
         let slot = self.slots.get_mut(at(place))?;
         self.free = slot.next;
         slot.next = NONE;
         slot.value = Some(value);
         self.count += 1;
-        let Self { slots, index, hasher, .. } = self;
-        index.insert_unique(hash, place, |&other| {
-            let value = slots[at(other)].value.as_ref().expect("indexed slots are filled");
-            let mut state = hasher.build_hasher();
-            state.write(value.key());
-            state.finish()
-        });
+        self.index.insert(hash, place);
         Some(place)
     }
 
@@ -141,8 +136,7 @@ impl<T: Keyed> KeyedSlab<T> {
     pub fn remove(&mut self, place: u32) -> T {
         self.unqueue(place);
         let hash = self.hash(self[place].key());
-        let entry = self.index.find_entry(hash, |&index| index == place);
-        entry.expect("filled slots are indexed").remove();
+        assert!(self.index.remove(hash, place), "filled slots are indexed");
         let slot = &mut self.slots[at(place)];
         let value = slot.value.take().expect("checked by the index");
         slot.next = self.free;
