@@ -12,12 +12,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use claw_core::log::{
-    BlockPlace, ChainError, RecoveryError, Retained, SegmentScan, ShardChains, StreamBlocks,
-    StreamRecovery, StreamTail, Superblock, parse_archive_file_name, parse_segment_file_name,
-    parse_superblock_file_name, peek_header,
+    Apply, BlockPlace, ChainError, Each, RecoveryError, Replay, Retained, SegmentScan, ShardChains,
+    StreamBlocks, StreamRecovery, StreamTail, Superblock, parse_archive_file_name,
+    parse_segment_file_name, parse_superblock_file_name, peek_header,
 };
 use memmap2::{Advice, Mmap};
 
@@ -163,8 +164,18 @@ impl StoreLog {
         &self,
         tails: &[StreamTail],
         chains: &mut ShardChains,
-        apply: &mut claw_core::log::Apply<'_>,
-    ) -> Result<std::ops::ControlFlow<()>, ChainError> {
+        apply: &mut Apply<'_>,
+    ) -> Result<ControlFlow<()>, ChainError> {
+        self.replay_to(tails, chains, &mut Each(apply))
+    }
+
+    /// The same, and says beforehand which records come.
+    pub fn replay_to(
+        &self,
+        tails: &[StreamTail],
+        chains: &mut ShardChains,
+        replay: &mut dyn Replay,
+    ) -> Result<ControlFlow<()>, ChainError> {
         let bytes: Vec<_> = self
             .streams
             .iter()
@@ -175,7 +186,7 @@ impl StoreLog {
             .zip(&bytes)
             .map(|(tail, bytes)| StreamBlocks { blocks: &tail.blocks, bytes })
             .collect();
-        claw_core::log::replay(chains, &streams, apply)
+        claw_core::log::replay(chains, &streams, replay)
     }
 }
 

@@ -17,8 +17,8 @@ use std::ops::ControlFlow;
 use claw_common::id::ShardId;
 use claw_common::time::Hlc;
 use claw_core::log::{
-    BlockView, ChainError, RecordView, ShardChains, ShardStart, ShardTail, StoreShape,
-    StreamRecovery, StreamTail, Superblock, parse_segment_file_name,
+    BlockView, ChainError, RecordView, Records, Replay, ShardChains, ShardStart, ShardTail,
+    StoreShape, StreamRecovery, StreamTail, Superblock, parse_segment_file_name,
 };
 
 use super::paths::LogPaths;
@@ -38,6 +38,9 @@ pub trait Rebuild {
     /// Restores a shard; `false` when the snapshot is of another schema or layout, and an older
     /// one or the whole log must do.
     fn restore(&mut self, snapshot: &Snapshot) -> bool;
+
+    /// These come next: the time to ask memory for what they need.
+    fn expect(&mut self, _records: &Records<'_>) {}
 
     /// Applies the shard's next record.
     fn apply(&mut self, block: &BlockView<'_>, record: &RecordView<'_>) -> Result<(), Self::Error>;
@@ -149,19 +152,9 @@ fn replay_into<R: Rebuild>(
     rebuild: &mut R,
 ) -> Result<Recovered, RecoverError<R::Error>> {
     let mut chains = ShardChains::new(starts);
-    let mut records_count = 0;
-    let mut failed = None;
-    let flow = log.replay(tails, &mut chains, &mut |block, record| {
-        records_count += 1;
-        match rebuild.apply(block, record) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(source) => {
-                let (shard, sequence) = (record.shard, record.sequence);
-                failed = Some(RecoverError::Apply { shard, sequence, source });
-                ControlFlow::Break(())
-            }
-        }
-    });
+    let mut rebuilding = Rebuilding { rebuild, records_count: 0, failed: None };
+    let flow = log.replay_to(tails, &mut chains, &mut rebuilding);
+    let Rebuilding { records_count, failed, .. } = rebuilding;
     if let Some(failed) = failed {
         return Err(failed);
     }
@@ -174,6 +167,31 @@ fn replay_into<R: Rebuild>(
         records_count,
         last_hlc: tails.iter().map(|tail| tail.last_hlc).max().unwrap_or_default(),
     })
+}
+
+/// Counts, and remembers what went wrong.
+struct Rebuilding<'a, R: Rebuild> {
+    rebuild: &'a mut R,
+    records_count: u64,
+    failed: Option<RecoverError<R::Error>>,
+}
+
+impl<R: Rebuild> Replay for Rebuilding<'_, R> {
+    fn expect(&mut self, records: &Records<'_>) {
+        self.rebuild.expect(records);
+    }
+
+    fn apply(&mut self, block: &BlockView<'_>, record: &RecordView<'_>) -> ControlFlow<()> {
+        self.records_count += 1;
+        match self.rebuild.apply(block, record) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(source) => {
+                let (shard, sequence) = (record.shard, record.sequence);
+                self.failed = Some(RecoverError::Apply { shard, sequence, source });
+                ControlFlow::Break(())
+            }
+        }
+    }
 }
 
 /// Keeps only what can be written on: archived segments are no place for the next block.

@@ -4,7 +4,7 @@
 
 use claw_common::checksum::Digest;
 use claw_common::id::ShardId;
-use claw_core::log::{BlockView, RecordView};
+use claw_core::log::{BlockView, RecordView, Records};
 use claw_core::shard::{ApplyError, Capacities, Shard, ShardConfig};
 
 use crate::config::Config;
@@ -131,6 +131,12 @@ impl Rebuild for Rebuilt {
                 log::warn!("snapshot of shard {}: {error}", snapshot.header().shard);
                 false
             }
+        }
+    }
+
+    fn expect(&mut self, records: &Records<'_>) {
+        if let Some(Some(shard)) = self.shards.get(usize::from(records.shard().0)) {
+            shard.expect(records);
         }
     }
 

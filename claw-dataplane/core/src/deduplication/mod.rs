@@ -115,6 +115,12 @@ impl Window {
         }
     }
 
+    /// Asks memory for where the search for a command begins.
+    #[inline]
+    pub fn prefetch(&self, identity: &CommandKey) {
+        self.index.prefetch(hash(&identity.key));
+    }
+
     /// Whether one more command may be remembered without forgetting a young one.
     pub fn has_room(&self, now_ms: UnixMs) -> bool {
         if self.deciding.len() >= DECIDING_MAX {

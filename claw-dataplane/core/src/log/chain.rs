@@ -16,7 +16,7 @@ use claw_common::checksum::Digest;
 use claw_common::id::ShardId;
 
 use super::recovery::BlockPlace;
-use super::view::{BlockError, BlockView, RecordView};
+use super::view::{BlockError, BlockView, RecordView, Records};
 
 /// Why the shards' records are not one history each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -203,14 +203,43 @@ impl core::fmt::Debug for StreamBlocks<'_> {
     }
 }
 
+/// Takes records.
+pub trait Replay {
+    /// These come next, of one shard: the time to ask memory for what they need. Called before the
+    /// first of them, and again after each [`EXPECTED_COUNT`].
+    fn expect(&mut self, _records: &Records<'_>) {}
+
+    /// Takes one record; breaking off ends the replay.
+    fn apply(&mut self, block: &BlockView<'_>, record: &RecordView<'_>) -> ControlFlow<()>;
+}
+
 /// Takes one record; breaking off ends the replay.
 pub type Apply<'f> = dyn FnMut(&BlockView<'_>, &RecordView<'_>) -> ControlFlow<()> + 'f;
+
+/// Who needs nothing but the records.
+pub struct Each<'a, 'f>(pub &'a mut Apply<'f>);
+
+impl Replay for Each<'_, '_> {
+    fn apply(&mut self, block: &BlockView<'_>, record: &RecordView<'_>) -> ControlFlow<()> {
+        (self.0)(block, record)
+    }
+}
+
+impl core::fmt::Debug for Each<'_, '_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Each").finish_non_exhaustive()
+    }
+}
+
+/// How many records [`Replay::expect`] is told of. What they need fits into the caches together,
+/// and asking for all of it takes longer than the first of it needs to come.
+pub const EXPECTED_COUNT: usize = 64;
 
 /// Hands every record behind its shard's start to `apply`, each shard in its order.
 pub fn replay(
     chains: &mut ShardChains,
     streams: &[StreamBlocks<'_>],
-    apply: &mut Apply<'_>,
+    replay: &mut dyn Replay,
 ) -> Result<ControlFlow<()>, ChainError> {
     for stream in streams {
         for place in stream.blocks {
@@ -232,10 +261,8 @@ pub fn replay(
                 };
                 *front += 1;
                 progress = true;
-                for record in view.records().filter(|record| record.sequence > start) {
-                    if apply(&view, &record).is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
+                if hand_over(&view, start, replay).is_break() {
+                    return Ok(ControlFlow::Break(()));
                 }
             }
         }
@@ -243,6 +270,23 @@ pub fn replay(
             (_, None) => return Ok(ControlFlow::Continue(())),
             (true, Some(_)) => {}
             (false, Some(gap)) => return Err(gap),
+        }
+    }
+}
+
+/// The records of a block behind `start`.
+fn hand_over(view: &BlockView<'_>, start: u64, replay: &mut dyn Replay) -> ControlFlow<()> {
+    let mut records = view.records();
+    let mut expected_count = 0;
+    loop {
+        if expected_count == 0 {
+            replay.expect(&records);
+            expected_count = EXPECTED_COUNT;
+        }
+        let Some(record) = records.next() else { return ControlFlow::Continue(()) };
+        expected_count -= 1;
+        if record.sequence > start {
+            replay.apply(view, &record)?;
         }
     }
 }

@@ -81,7 +81,10 @@ mod view;
 mod tests;
 
 pub use block::{BlockDraft, BlockJournal, Opening, SealInputs, Sealed, seal_mark};
-pub use chain::{Apply, ChainError, ShardChains, ShardStart, ShardTail, StreamBlocks, replay};
+pub use chain::{
+    Apply, ChainError, EXPECTED_COUNT, Each, Replay, ShardChains, ShardStart, ShardTail,
+    StreamBlocks, replay,
+};
 pub use leaf::{LeafView, leaf_bytes, leaf_hash};
 pub use recovery::{
     BlockPlace, CutBlock, Damage, RecoveryError, SegmentUse, StreamRecovery, StreamTail,

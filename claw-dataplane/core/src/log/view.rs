@@ -266,6 +266,13 @@ pub struct Records<'a> {
     sequence: u64,
 }
 
+impl Records<'_> {
+    /// Whose they are.
+    pub const fn shard(&self) -> ShardId {
+        self.shard
+    }
+}
+
 impl<'a> Iterator for Records<'a> {
     type Item = RecordView<'a>;
 

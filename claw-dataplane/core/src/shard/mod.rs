@@ -38,6 +38,7 @@ pub mod config;
 mod decide;
 pub mod error;
 pub mod event;
+mod expect;
 pub mod message;
 pub mod notice;
 mod receive;

@@ -9,6 +9,8 @@
 //! The same calls in the same order give the same table. It never grows: the capacity is the
 //! caller's promise. Knows no keys: whoever asks says whether a place is the one that is meant.
 
+use super::prefetch;
+
 /// Cells for each entry, in halves: two of three cells are filled at most, so that a look-up of
 /// what is not there passes five on average (the same section, Theorem K).
 const CELLS_PER_ENTRY_HALVES: usize = 3;
@@ -62,6 +64,12 @@ impl PlaceIndex {
             }
             at = self.after(at);
         }
+    }
+
+    /// Asks memory for where the search for a hash begins.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        prefetch(&self.cells[self.home(tag_of(hash))]);
     }
 
     /// Adds a place, which must not be there.

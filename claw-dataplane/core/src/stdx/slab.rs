@@ -9,7 +9,7 @@ use core::ops::{Index, IndexMut};
 
 use foldhash::fast::FixedState;
 
-use super::PlaceIndex;
+use super::{PlaceIndex, prefetch};
 
 const NONE: u32 = u32::MAX;
 
@@ -86,6 +86,36 @@ impl<T: Keyed> KeyedSlab<T> {
     pub fn find(&self, key: &[u8]) -> Option<u32> {
         let hash = self.hash(key);
         self.index.find(hash, |place| self[place].key() == key)
+    }
+
+    /// Asks memory for where the search for a key begins.
+    #[inline]
+    pub fn prefetch_index(&self, key: &[u8]) {
+        self.index.prefetch(self.hash(key));
+    }
+
+    /// Asks memory for the value with this key, and says where it is. The index is read: it should
+    /// be there by now.
+    #[inline]
+    pub fn prefetch_value(&self, key: &[u8]) -> Option<u32> {
+        // The keys are not compared, which would wait: another value with the same hash is as good.
+        let place = self.index.find(self.hash(key), |_place| true)?;
+        prefetch(&self.slots[at(place)]);
+        Some(place)
+    }
+
+    /// Asks memory for what the next `count` inserts will evict, and for the `count` after them. A
+    /// guess: where values end in the order in which they began, as most do, they lie side by side.
+    pub fn prefetch_victims(&self, count: usize) {
+        let Some(oldest) = self.victim() else { return };
+        let likely = self.slots.iter().skip(at(oldest)).take(2 * count);
+        for (number, slot) in likely.enumerate() {
+            match &slot.value {
+                // Asked for by the call before this one: there by now.
+                Some(value) if number < count => self.prefetch_index(value.key()),
+                _ => prefetch(slot),
+            }
+        }
     }
 
     /// The value with this key.

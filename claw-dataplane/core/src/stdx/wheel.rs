@@ -12,6 +12,8 @@
 use claw_common::id::Id;
 use claw_common::time::UnixMs;
 
+use super::prefetch;
+
 const NONE: u32 = u32::MAX;
 const LEVELS: usize = 8;
 const SLOTS: usize = 64;
@@ -75,6 +77,14 @@ impl TimerWheel {
         node.deadline = deadline;
         node.id = id;
         self.place(timer);
+    }
+
+    /// Asks memory for a timer.
+    #[inline]
+    pub fn prefetch(&self, timer: u32) {
+        if let Some(node) = self.nodes.get(at(timer)) {
+            prefetch(node);
+        }
     }
 
     /// Cancels a timer, if it is set.
