@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::command::CommandKey;
-use crate::stdx::PlaceIndex;
+use crate::stdx::{PlaceIndex, prefetch};
 use claw_common::limits::{ANSWER_BYTES_MAX, DECIDING_MAX, DEDUPLICATION_WINDOW_MS};
 use claw_common::time::UnixMs;
 
@@ -119,6 +119,15 @@ impl Window {
     #[inline]
     pub fn prefetch(&self, identity: &CommandKey) {
         self.index.prefetch(hash(&identity.key));
+    }
+
+    /// Asks memory for what is forgotten next.
+    #[inline]
+    pub fn prefetch_oldest(&self) {
+        if let Some(oldest) = self.ring.get(self.tail..).and_then(|rest| rest.first_chunk::<256>())
+        {
+            prefetch(oldest);
+        }
     }
 
     /// Whether one more command may be remembered without forgetting a young one.

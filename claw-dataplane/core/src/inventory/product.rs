@@ -122,6 +122,12 @@ impl Products {
         self.slab.get(sku.as_bytes())
     }
 
+    /// Asks memory for where the search for a product begins.
+    #[inline]
+    pub fn prefetch(&self, sku: &str) {
+        self.slab.prefetch_index(sku.as_bytes());
+    }
+
     /// The product's stock, for changes.
     #[inline]
     pub fn stock(&mut self, sku: &str) -> Option<&mut Counter> {

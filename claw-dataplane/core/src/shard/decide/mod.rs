@@ -82,6 +82,13 @@ impl Shard {
             return;
         }
         assert_ne!(request.identity, CommandKey::default(), "what changes has an identity");
+        self.state.window.prefetch(&request.identity);
+        self.state.window.prefetch_oldest();
+        if let Command::CreateHold { lines, .. } = request.command
+            && let Some(line) = lines.iter().next()
+        {
+            self.state.products.prefetch(line.sku);
+        }
         match self.state.window.find(&request.identity) {
             Known::Nothing => {}
             Known::Answered(_) => return self.repeat(&mut call, request),
