@@ -6,12 +6,18 @@
 //! allocates them the ordinary way and must not know of pages, so the allocator does: from
 //! [`LARGE_BYTES_MIN`] on each allocation is its own anonymous map with `MADV_HUGEPAGE`.
 //!
-//! Which path an allocation took follows from its layout alone, so nothing is remembered about it.
-//! Everything smaller is the system allocator's. Advice that the kernel does not take is no error:
-//! the memory is as good, only slower.
+//! Which path an allocation took follows from its layout alone. Everything smaller is the system
+//! allocator's. Advice that the kernel does not take is no error: the memory is as good, only
+//! slower.
+//!
+//! A map has no memory until it is touched, and the first touch of a huge page waits until the
+//! kernel has found one and cleared its two mebibytes: milliseconds, in which nobody is answered.
+//! [`populate`] touches what there is from a thread that nobody waits for. For it the first
+//! [`MAPS_MAX`] maps are remembered; those beyond are touched by whoever uses them.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// From here on an allocation is mapped by itself.
 pub const LARGE_BYTES_MIN: usize = 8 << 20;
@@ -19,6 +25,17 @@ pub const LARGE_BYTES_MIN: usize = 8 << 20;
 const HUGE_PAGE_BYTES: usize = 2 << 20;
 /// Alignment that every map has.
 const PAGE_BYTES: usize = 4096;
+/// Maps that are remembered: a node of 32 shards has not more.
+const MAPS_MAX: usize = 512;
+
+/// A map, from the moment that its bytes are not zero.
+struct Map {
+    start: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+static MAPS: [Map; MAPS_MAX] =
+    [const { Map { start: AtomicUsize::new(0), bytes: AtomicUsize::new(0) } }; MAPS_MAX];
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +63,7 @@ unsafe impl GlobalAlloc for LargePages {
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         if large(layout) {
+            forget(pointer.addr());
             // SAFETY: mapped by `map` with the same size, and not used any more.
             let unmapped = unsafe { libc::munmap(pointer.cast(), map_bytes(layout.size())) };
             assert_eq!(unmapped, 0, "a whole map is given back");
@@ -95,7 +113,48 @@ fn map(size: usize) -> *mut u8 {
     }
     // SAFETY: the map was just made with this length. Refused advice changes nothing.
     unsafe { libc::madvise(start, length, libc::MADV_HUGEPAGE) };
+    remember(start.addr(), length);
     start.cast()
+}
+
+fn remember(start: usize, bytes: usize) {
+    let free = |map: &&Map| {
+        map.start.compare_exchange(0, start, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    };
+    if let Some(map) = MAPS.iter().find(free) {
+        map.bytes.store(bytes, Ordering::Release);
+    }
+}
+
+fn forget(start: usize) {
+    if let Some(map) = MAPS.iter().find(|map| map.start.load(Ordering::Acquire) == start) {
+        map.bytes.store(0, Ordering::Release);
+        map.start.store(0, Ordering::Release);
+    }
+}
+
+/// Gives every large allocation of this process its memory, a huge page at a time, as long as
+/// `goes_on` says so; how many bytes were looked after. Kernels before 5.14 cannot, and the rest
+/// stays as it was. What is allocated and freed meanwhile may be left out.
+pub fn populate(mut goes_on: impl FnMut() -> bool) -> usize {
+    let mut populated_bytes = 0;
+    for map in &MAPS {
+        let (start, bytes) = (map.start.load(Ordering::Acquire), map.bytes.load(Ordering::Acquire));
+        for offset in (0..bytes).step_by(HUGE_PAGE_BYTES) {
+            if !goes_on() {
+                return populated_bytes;
+            }
+            let page = ptr::without_provenance_mut(start + offset);
+            // SAFETY: populating changes no byte of a map. Should this one be gone by now, the
+            // kernel says so, or populates what lies there instead.
+            let result = unsafe { libc::madvise(page, HUGE_PAGE_BYTES, libc::MADV_POPULATE_WRITE) };
+            if result != 0 {
+                break;
+            }
+            populated_bytes += HUGE_PAGE_BYTES;
+        }
+    }
+    populated_bytes
 }
 
 #[cfg(test)]
@@ -128,6 +187,30 @@ mod tests {
         assert!(holds(memory, LARGE_BYTES_MIN, 7));
         // SAFETY: taken above with this layout.
         unsafe { LargePages.dealloc(memory, layout) };
+    }
+
+    #[test]
+    fn populated_memory_is_there_and_as_it_was() {
+        let layout = layout(4 * LARGE_BYTES_MIN);
+        // SAFETY: the size is not zero.
+        let memory = unsafe { LargePages.alloc_zeroed(layout) };
+        // SAFETY: within the allocation.
+        unsafe { memory.write_bytes(9, 1) };
+        assert_eq!(populate(|| false), 0);
+        assert!(populate(|| true) >= layout.size());
+        assert_eq!(resident_pages(memory, layout.size()), layout.size() / PAGE_BYTES);
+        assert!(holds(memory, 0, 9) && holds(memory, layout.size() - 1, 0));
+        // SAFETY: taken above with this layout.
+        unsafe { LargePages.dealloc(memory, layout) };
+    }
+
+    /// Pages of a map that have memory (mincore(2)).
+    fn resident_pages(memory: *mut u8, bytes: usize) -> usize {
+        let mut pages = vec![0_u8; bytes / PAGE_BYTES];
+        // SAFETY: a whole map, and a byte for each of its pages.
+        let result = unsafe { libc::mincore(memory.cast(), bytes, pages.as_mut_ptr()) };
+        assert_eq!(result, 0);
+        pages.iter().filter(|page| **page & 1 == 1).count()
     }
 
     #[test]

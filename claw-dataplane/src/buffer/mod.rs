@@ -28,5 +28,5 @@ mod tests;
 pub(crate) use arena::ArenaMemory;
 pub use arena::{Arena, ArenaShape, FillingSlot, FreeSlot, InFlightSlot};
 pub use error::BufferError;
-pub use large_pages::{LARGE_BYTES_MIN, LargePages};
+pub use large_pages::{LARGE_BYTES_MIN, LargePages, populate};
 pub use receive::{ReceivePool, ReceiveShape, ReceivedBuffer};

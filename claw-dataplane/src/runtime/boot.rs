@@ -31,6 +31,7 @@ use super::core_thread::{CoreSeed, Started, spawn_core};
 use super::error::{BootError, chain};
 use super::fatal::{FatalReason, fatal};
 use super::housekeeping::{Housekeeping, HousekeepingSeed};
+use super::memory::populate_beside;
 use super::mesh;
 use super::open::{Opened, Summary, open};
 use super::payments::VaultLink;
@@ -131,6 +132,7 @@ impl Node {
                 spare_cpus: spare_cpus.clone(),
             });
         }
+        populate_beside(Arc::clone(&shared), spare_cpus);
         let node = Self::start_cores(seeds, Helpers { housekeeping, prover }, shared, summary)?;
         let stop = vault_office.sender.clone();
         let link = link.map(|link| link.start(vault_office, node.wakers.clone()));

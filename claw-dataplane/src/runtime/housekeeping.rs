@@ -29,7 +29,7 @@ use crate::subjects::file;
 
 use super::error::{BootError, chain};
 use super::fatal::{FatalReason, fatal};
-use super::placement::{give_way, run_on};
+use super::placement::{Courtesy, give_way, run_on};
 use super::rebuild::{RebuildError, Rebuilt};
 
 /// Segments ready per stream beyond the one being written: one to turn to, one being prepared.
@@ -80,7 +80,7 @@ impl Housekeeping {
         #[expect(clippy::disallowed_methods, reason = "runtime/ is where threads start")]
         let thread = std::thread::spawn(move || {
             run_on(&cpus);
-            give_way();
+            give_way(Courtesy::Beside);
             keeper.run(&stopped);
         });
         Ok(Self { stop, thread })

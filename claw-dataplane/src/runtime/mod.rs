@@ -3,8 +3,8 @@
 //! [`boot`] turns a configuration into running cores: it plans which core runs which shard
 //! ([`placement`]), claims its [`address`]es, opens the store ([`open`]: recovery, through
 //! [`rebuild`]), starts one thread with a glommio executor per core ([`core_thread`]), one for
-//! [`housekeeping`], one for the [`prover`] and one for the link to the vault ([`payments`]), and
-//! waits for a signal. [`vault`] is that other process, with its own [`vault_log`] and a
+//! [`housekeeping`], one for the [`prover`] and one for the link to the vault ([`payments`]), one
+//! that finds [`memory`], and waits for a signal. [`vault`] is that other process, with its own [`vault_log`] and a
 //! [`vault_broker`] that connects for it. What a core does is in `node`; what a request means is in
 //! `claw-core`.
 
@@ -14,6 +14,7 @@ pub mod core_thread;
 pub mod error;
 pub mod fatal;
 pub mod housekeeping;
+pub mod memory;
 pub mod mesh;
 pub mod open;
 pub mod payments;

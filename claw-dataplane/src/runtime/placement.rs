@@ -120,14 +120,24 @@ pub fn run_on(cpus: &[usize]) {
     }
 }
 
-/// How much the threads beside the cores give way: a tenth of what a core gets.
-const BESIDE_NICE: libc::c_int = 10;
+/// How much a thread beside the cores gives way to them wherever it shares a CPU with one: what it
+/// does can wait for a moment, and a shopper cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Courtesy {
+    /// It gets a tenth of what a core gets.
+    Beside,
+    /// It gets a seventieth: what nobody misses while a core is busy.
+    Behind,
+}
 
-/// Lets this thread give way to the cores wherever it shares a CPU with one: what it does can wait
-/// for a moment, and a shopper cannot.
-pub fn give_way() {
+/// Lets this thread give way.
+pub fn give_way(courtesy: Courtesy) {
+    let nice = match courtesy {
+        Courtesy::Beside => 10,
+        Courtesy::Behind => 19,
+    };
     // SAFETY: no pointers; 0 is the calling thread.
-    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, BESIDE_NICE) };
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
     if result != 0 {
         log::debug!("this thread keeps its priority: {}", std::io::Error::last_os_error());
     }

@@ -20,7 +20,6 @@ const EMPTY: u64 = 0;
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct PlaceIndex {
-    /// Taken as zeros, so that what is not used yet is not memory yet.
     cells: Box<[u64]>,
     capacity: usize,
     count: usize,
@@ -31,7 +30,11 @@ impl PlaceIndex {
     pub fn with_capacity(capacity: usize) -> Self {
         let cells_count = capacity * CELLS_PER_ENTRY_HALVES / 2 + 2;
         assert!(cells_count < 1 << 32, "hashes have 32 bits");
-        Self { cells: vec![EMPTY; cells_count].into_boxed_slice(), capacity, count: 0 }
+        // Written, and not taken as zeros: hashes touch it all over, and each first touch of its
+        // memory would be waited for later.
+        let mut cells = Vec::with_capacity(cells_count);
+        cells.resize(cells_count, EMPTY);
+        Self { cells: cells.into_boxed_slice(), capacity, count: 0 }
     }
 
     /// How many places it holds.
