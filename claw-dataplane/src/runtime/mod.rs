@@ -4,9 +4,9 @@
 //! ([`placement`]), claims its [`address`]es, opens the store ([`open`]: recovery, through
 //! [`rebuild`]), starts one thread with a glommio executor per core ([`core_thread`]), one for
 //! [`housekeeping`], one for the [`prover`] and one for the link to the vault ([`payments`]), one
-//! that finds [`memory`], and waits for a signal. [`vault`] is that other process, with its own [`vault_log`] and a
-//! [`vault_broker`] that connects for it. What a core does is in `node`; what a request means is in
-//! `claw-core`.
+//! that finds [`memory`], and waits for a signal. [`vault`] is that other process, with its own
+//! [`vault_log`] and a [`vault_broker`] that connects for it. What a core does is in `node`; what a
+//! request means is in `claw-core`.
 
 pub mod address;
 pub mod boot;
