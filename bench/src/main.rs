@@ -36,8 +36,13 @@ use crate::report::{Results, write_json};
 use crate::scenario::notices;
 
 /// The node's: what is large lies in huge pages here as there.
+#[cfg(not(test))]
 #[global_allocator]
 static ALLOCATOR: claw_dataplane::buffer::LargePages = claw_dataplane::buffer::LargePages;
+
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: stages::Counting = stages::Counting;
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();

@@ -25,6 +25,8 @@ Examples:
   cargo xtask bench --scenario http --scenario peers
   cargo xtask bench --only redis
   cargo xtask bench --scenario recovery --events 1000000
+  cargo xtask bench --scenario growth
+                                    a hold in a store of a million products (8 GiB are needed)
   cargo xtask bench --scenario crash --cuts 100 --seed 7
                                     killed and without power: what was lost? (as root, for FUSE)
   cargo xtask bench --instructions  of every hot function, beside the baseline that is kept

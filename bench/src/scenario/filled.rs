@@ -130,7 +130,7 @@ pub(super) fn start_node(bench: &Bench, store: &Store) -> Result<NodeProcess> {
 }
 
 /// Resident memory of a process.
-pub(super) fn resident_bytes(process: u32) -> Result<u64> {
+pub(crate) fn resident_bytes(process: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next()).context("a size")?;

@@ -6,7 +6,7 @@
 mod checkouts;
 mod crash;
 mod crowd;
-mod filled;
+pub(crate) mod filled;
 pub(crate) mod holds;
 mod hops;
 mod memory;
@@ -48,7 +48,7 @@ pub(crate) enum Scenario {
     Drop,
     /// Time to ready and events replayed a second.
     Recovery,
-    /// Memory of 100,000 products and of 1 million live holds.
+    /// What 100,000 products and 1 million live holds take of memory.
     Memory,
     /// How soon WebSockets are told, and what idle ones cost.
     Notices,

@@ -14,14 +14,17 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::backend::Backend;
 use super::counter::{Counter, Event};
 use super::{COUNTED, Fill, Pipeline as _, RUNS_COUNT, Stage, WARM_COUNT, callgrind, wire};
 use crate::bench::{Bench, say};
 use crate::figure::Figure;
 use crate::report::Results;
 use crate::row::Spread;
+use crate::scenario::filled;
 
 const NAME: &str = "growth";
 /// Before.
@@ -40,6 +43,8 @@ pub(crate) enum Measure {
     SmallPages,
     /// Nothing: callgrind counts.
     Counts,
+    /// Resident memory, before anything is asked.
+    Memory,
 }
 
 impl Measure {
@@ -48,6 +53,7 @@ impl Measure {
             Self::HugePages => "huge pages",
             Self::SmallPages => "pages of 4 KiB",
             Self::Counts => "callgrind, which offers no AVX-512",
+            Self::Memory => "resident memory",
         }
     }
 }
@@ -74,6 +80,12 @@ impl Grown {
     pub(crate) fn serve(self) -> Result<()> {
         if self.measure == Measure::SmallPages {
             forbid_huge_pages()?;
+        }
+        if self.measure == Measure::Memory {
+            let _backend = Backend::new(Stage::Decide, self.fill);
+            let bytes = filled::resident_bytes(std::process::id())?;
+            serde_json::to_writer(std::io::stdout().lock(), &bytes)?;
+            return Ok(());
         }
         let counted = self.measure == Measure::Counts;
         let runs_count = if counted { 1 } else { RUNS_COUNT };
@@ -113,7 +125,7 @@ impl Grown {
         Ok(names.iter().zip(values).flat_map(|(name, value)| [(*name).to_owned(), value]).collect())
     }
 
-    fn take(self) -> Result<Taken> {
+    fn take<T: DeserializeOwned>(self) -> Result<T> {
         let output = Command::new(std::env::current_exe().context("find this program")?)
             .args(self.arguments()?)
             .output()
@@ -129,13 +141,18 @@ impl Grown {
     }
 }
 
+/// What a process takes that has such a store and nothing else.
+pub(crate) fn resident_bytes(fill: Fill) -> Result<u64> {
+    Grown { fill, measure: Measure::Memory }.take()
+}
+
 /// Measures both stores.
 pub(crate) fn measure(bench: &Bench, results: &mut Results) -> Result<()> {
     let fills = [SMALL, if bench.smoke { SMOKE } else { LARGE }];
     for measure in [Measure::HugePages, Measure::SmallPages] {
         let [small, large] = fills.map(|fill| {
             say_what(fill, measure)?;
-            Grown { fill, measure }.take()
+            Grown { fill, measure }.take::<Taken>()
         });
         let (small, large) = (small?, large?);
         note(results, (fills, measure), ("time", "ns"), Some([small.ns, large.ns]));
@@ -217,7 +234,7 @@ mod tests {
 
     #[test]
     fn store_that_is_asked_for_is_the_one_that_is_served() {
-        for measure in [Measure::HugePages, Measure::SmallPages, Measure::Counts] {
+        for measure in [Measure::HugePages, Measure::SmallPages, Measure::Counts, Measure::Memory] {
             let grown = Grown { fill: SMOKE, measure };
             let words = [vec!["claw-bench".to_owned()], grown.arguments().unwrap()].concat();
             let read = Arguments::try_parse_from(words).unwrap().child.grown().unwrap();

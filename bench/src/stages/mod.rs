@@ -12,6 +12,8 @@
 //!
 //! Deliberately not here: TCP, the wake-ups and the device write, which are in the whole rows.
 
+#[cfg(test)]
+mod allocations;
 mod backend;
 pub(crate) mod callgrind;
 mod counter;
@@ -26,6 +28,8 @@ use std::time::Instant;
 use anyhow::Result;
 use serde::Serialize;
 
+#[cfg(test)]
+pub(crate) use allocations::Counting;
 pub(crate) use fill::Fill;
 pub(crate) use table::write;
 
