@@ -186,7 +186,7 @@ impl StoreLog {
             .zip(&bytes)
             .map(|(tail, bytes)| StreamBlocks { blocks: &tail.blocks, bytes })
             .collect();
-        claw_core::log::replay(chains, &streams, replay)
+        claw_core::log::replay_to(chains, &streams, replay)
     }
 }
 

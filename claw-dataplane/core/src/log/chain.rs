@@ -219,15 +219,15 @@ pub type Apply<'f> = dyn FnMut(&BlockView<'_>, &RecordView<'_>) -> ControlFlow<(
 /// Who needs nothing but the records.
 pub struct Each<'a, 'f>(pub &'a mut Apply<'f>);
 
-impl Replay for Each<'_, '_> {
-    fn apply(&mut self, block: &BlockView<'_>, record: &RecordView<'_>) -> ControlFlow<()> {
-        (self.0)(block, record)
-    }
-}
-
 impl core::fmt::Debug for Each<'_, '_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Each").finish_non_exhaustive()
+    }
+}
+
+impl Replay for Each<'_, '_> {
+    fn apply(&mut self, block: &BlockView<'_>, record: &RecordView<'_>) -> ControlFlow<()> {
+        (self.0)(block, record)
     }
 }
 
@@ -237,6 +237,15 @@ pub const EXPECTED_COUNT: usize = 64;
 
 /// Hands every record behind its shard's start to `apply`, each shard in its order.
 pub fn replay(
+    chains: &mut ShardChains,
+    streams: &[StreamBlocks<'_>],
+    apply: &mut Apply<'_>,
+) -> Result<ControlFlow<()>, ChainError> {
+    replay_to(chains, streams, &mut Each(apply))
+}
+
+/// The same, and says beforehand which records come.
+pub fn replay_to(
     chains: &mut ShardChains,
     streams: &[StreamBlocks<'_>],
     replay: &mut dyn Replay,

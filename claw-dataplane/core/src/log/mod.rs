@@ -83,7 +83,7 @@ mod tests;
 pub use block::{BlockDraft, BlockJournal, Opening, SealInputs, Sealed, seal_mark};
 pub use chain::{
     Apply, ChainError, EXPECTED_COUNT, Each, Replay, ShardChains, ShardStart, ShardTail,
-    StreamBlocks, replay,
+    StreamBlocks, replay, replay_to,
 };
 pub use leaf::{LeafView, leaf_bytes, leaf_hash};
 pub use recovery::{

@@ -7,8 +7,8 @@ use claw_common::id::ShardId;
 use super::world::{Raw, SLOT_BYTES, STORE, draft};
 use crate::journal::Journal;
 use crate::log::{
-    BlockDraft, BlockPlace, BlockView, ChainError, Each, Opening, RecordView, SealInputs, Sealed,
-    ShardChains, ShardStart, StreamBlocks, replay,
+    BlockDraft, BlockPlace, ChainError, Opening, SealInputs, Sealed, ShardChains, ShardStart,
+    StreamBlocks, replay,
 };
 
 /// Streams as lists of sealed blocks, and where the shards are.
@@ -64,11 +64,10 @@ impl Streams {
         ];
         let mut seen = Vec::new();
         let mut chains = ShardChains::new(&starts);
-        let mut take = |_: &BlockView<'_>, record: &RecordView<'_>| {
+        let flow = replay(&mut chains, &streams, &mut |_, record| {
             seen.push((record.shard.0, record.sequence));
             ControlFlow::Continue(())
-        };
-        let flow = replay(&mut chains, &streams, &mut Each(&mut take))?;
+        })?;
         assert_eq!(flow, ControlFlow::Continue(()));
         for (tail, expected) in chains.tails().iter().zip(self.shards) {
             assert_eq!((tail.sequence, tail.hash), expected);
