@@ -5,8 +5,8 @@
 //! must give the first answer; what was under way is asked for again too, and must then be done
 //! exactly once: stock, holds, sales and coupon uses are counted against the shoppers' own books.
 //! Now and then the node stands still before (`SIGSTOP`), longer than holds live, and goes on or
-//! dies. Under every other store the system's clock is set forward or back by hours now and then,
-//! and set right before the next start: no hold may expire by it.
+//! dies. Under about half of the stores the system's clock is set forward or back by hours now and
+//! then, and set right before the next start: no hold may expire by it.
 //! Segments are small and snapshots frequent, so that the log rolls over, is archived and begins
 //! from snapshots under the kills as well.
 //!

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::process::Task;
+use crate::process::{Task, talk};
 use crate::programs;
 use crate::setup::{self, Purpose};
 use crate::workspace;
@@ -61,8 +61,14 @@ fn sell(checkouts: u32) -> Result<()> {
 
 pub(crate) fn kill(kills: u32) -> Result<()> {
     programs::build_release(&["claw"])?;
-    Task::cargo("the store it names is kept: look with `claw log verify`")
-        .args(["test", "--workspace", "--test", "crash", "--", "--nocapture"])
+    let mut task = Task::cargo("the store it names is kept: look with `claw log verify`");
+    if !setup::has_faketime() {
+        talk(format_args!(
+            "stepped around: clocks that are set, for want of libfaketime (`cargo xtask setup`)"
+        ));
+        task = task.env("CLAW_WITHOUT_FAKETIME", "1");
+    }
+    task.args(["test", "--workspace", "--test", "crash", "--", "--nocapture"])
         .env("CLAW_TORTURE_KILLS", kills.to_string())
         .env("CLAW_BIN", workspace::program("release", "claw"))
         .run()

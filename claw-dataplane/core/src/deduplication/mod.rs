@@ -17,11 +17,12 @@
 
 use std::collections::BTreeMap;
 
+use claw_common::limits::{ANSWER_BYTES_MAX, DECIDING_MAX, DEDUPLICATION_WINDOW_MS};
+use claw_common::time::UnixMs;
+
 use crate::codec::{CodecError, Reader, Writer};
 use crate::command::CommandKey;
 use crate::stdx::{PlaceIndex, prefetch};
-use claw_common::limits::{ANSWER_BYTES_MAX, DECIDING_MAX, DEDUPLICATION_WINDOW_MS};
-use claw_common::time::UnixMs;
 
 /// Key 16, digest 16, time 8, answer length 4, zero 4.
 const HEADER_BYTES: usize = 48;
