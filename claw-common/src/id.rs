@@ -7,6 +7,7 @@ use core::fmt;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::limits::{SESSION_BYTES_MAX, SKU_BYTES_MAX};
+use crate::text::read_text;
 use crate::time::UnixMs;
 
 /// A unit of ownership with one writer; the count is fixed when the store is formatted.
@@ -173,7 +174,7 @@ impl<const N: usize> Text<N> {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        core::str::from_utf8(self.as_bytes()).unwrap_or("")
+        read_text(self.as_bytes()).unwrap_or("")
     }
 
     /// Its bytes, which need no look at what they are.

@@ -10,5 +10,6 @@ pub mod event;
 pub mod id;
 pub mod limits;
 pub mod money;
+pub mod text;
 pub mod time;
 pub mod wire;

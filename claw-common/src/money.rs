@@ -25,7 +25,12 @@ pub struct Currency([u8; 3]);
 impl Currency {
     /// Parses three upper-case letters; the register of codes in use is not checked.
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes: [u8; 3] = text.as_bytes().try_into().ok()?;
+        Self::from_bytes(text.as_bytes().try_into().ok()?)
+    }
+
+    /// The code that these bytes are, likewise.
+    #[inline]
+    pub fn from_bytes(bytes: [u8; 3]) -> Option<Self> {
         bytes.iter().all(u8::is_ascii_uppercase).then_some(Self(bytes))
     }
 

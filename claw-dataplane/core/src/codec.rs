@@ -6,6 +6,7 @@
 
 use claw_common::id::Id;
 use claw_common::money::Currency;
+use claw_common::text::read_text;
 
 /// Bytes that do not decode: damage or a version from the future, never a user's mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -234,17 +235,14 @@ impl<'a> Reader<'a> {
     /// A currency.
     pub fn currency(&mut self) -> Result<Currency, CodecError> {
         let bytes = self.array::<3>()?;
-        core::str::from_utf8(&bytes)
-            .ok()
-            .and_then(Currency::parse)
-            .ok_or_else(|| self.invalid("currency"))
+        Currency::from_bytes(bytes).ok_or_else(|| self.invalid("currency"))
     }
 
     /// A string.
     #[inline]
     pub fn text(&mut self) -> Result<&'a str, CodecError> {
         let bytes = self.blob()?;
-        core::str::from_utf8(bytes).ok().ok_or_else(|| self.invalid("text"))
+        read_text(bytes).ok_or_else(|| self.invalid("text"))
     }
 
     /// Bytes of at most 65,535.

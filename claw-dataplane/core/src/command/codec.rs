@@ -3,6 +3,7 @@
 //! Never stored: the log holds events. So the layout has no version; both ends are one process.
 
 use claw_common::money::Money;
+use claw_common::text::read_text;
 use claw_common::time::Hlc;
 
 use super::{
@@ -408,7 +409,7 @@ fn decode_checkout<'a>(r: &mut Reader<'a>) -> Result<Command<'a>, CodecError> {
 /// Text that may be longer than 65,535 bytes.
 pub(crate) fn large_text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, CodecError> {
     let bytes = reader.large()?;
-    core::str::from_utf8(bytes).ok().ok_or_else(|| reader.invalid("text"))
+    read_text(bytes).ok_or_else(|| reader.invalid("text"))
 }
 
 /// A byte that is 0 or 1.

@@ -71,7 +71,7 @@ impl Encode for Outcome<'_> {
                 view.encode(writer);
             }
             Outcome::Hold(view) => {
-                writer.u8(6);
+                writer.u8(HOLD);
                 view.encode(writer);
             }
             // What is remembered of a command has no secret and stays as it was.
@@ -139,7 +139,7 @@ impl<'a> Decode<'a> for Outcome<'a> {
             3 => Self::Coupon(CouponView::decode(reader)?),
             4 => Self::CartCreated { cart: reader.id()? },
             5 => Self::Cart(CartView::decode(reader)?),
-            6 => Self::Hold(HoldView::decode(reader)?),
+            HOLD => Self::Hold(HoldView::decode(reader)?),
             7 => Self::Order(OrderView::decode(reader)?),
             8 => Self::KeyChanged,
             9 => Self::Refused(Refusal::decode(reader)?),
@@ -184,6 +184,16 @@ impl<'a> Decode<'a> for Outcome<'a> {
             _ => return Err(reader.invalid("outcome")),
         })
     }
+}
+
+/// The code of a hold, which is asked for most.
+const HOLD: u8 = 6;
+
+/// Whether the command made the hold that an encoded outcome is; nothing for another outcome. Reads
+/// no further than it must.
+pub fn made_hold(encoded: &[u8]) -> Option<bool> {
+    let mut reader = Reader::new(encoded);
+    (reader.u8() == Ok(HOLD)).then(|| flag(&mut reader).ok())?
 }
 
 /// The code of a product with its attributes, read and never remembered: a node's own matter, which
@@ -562,5 +572,41 @@ impl<'a> Decode<'a> for Refusal<'a> {
             18 => Self::SagaState,
             _ => return Err(r.invalid("refusal")),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lines::LinesBuffer;
+
+    fn encoded(outcome: &Outcome<'_>) -> Vec<u8> {
+        let mut bytes = vec![0; outcome.encoded_bytes_max()];
+        outcome.encode(&mut Writer::new(&mut bytes));
+        bytes
+    }
+
+    #[test]
+    fn hold_is_told_from_other_outcomes_by_its_first_bytes() {
+        let mut lines = LinesBuffer::default();
+        lines.add("HOT", 1, 900).unwrap();
+        for created in [true, false] {
+            let view = HoldView {
+                created,
+                hold: claw_common::id::Id([7; 16]),
+                state: HoldState::Active,
+                lines: lines.lines(),
+                currency: claw_common::money::Currency::parse("EUR").unwrap(),
+                expires_at_ms: 1,
+            };
+            assert_eq!(made_hold(&encoded(&Outcome::Hold(view))), Some(created));
+        }
+        let cart = claw_common::id::Id([1; 16]);
+        for other in [Outcome::CartCreated { cart }, Outcome::KeyChanged] {
+            assert_eq!(made_hold(&encoded(&other)), None);
+        }
+        assert_eq!(made_hold(&[]), None);
+        assert_eq!(made_hold(&[HOLD]), None);
+        assert_eq!(made_hold(&[HOLD, 2]), None);
     }
 }

@@ -16,7 +16,7 @@ use crate::command::CouponTerms;
 use crate::lines::Lines;
 use crate::saga::Progress;
 
-pub use codec::{ORDER_TO_ACT_ON, PRODUCT_WHOLE};
+pub use codec::{ORDER_TO_ACT_ON, PRODUCT_WHOLE, made_hold};
 
 /// The answer to a command.
 #[derive(Clone, Copy, Debug, PartialEq)]

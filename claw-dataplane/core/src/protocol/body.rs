@@ -2,6 +2,7 @@
 
 use claw_common::id::Id;
 use claw_common::limits::LINES_MAX;
+use claw_common::text::read_text;
 use claw_common::wire::{
     BASKET_CART, BASKET_HOLD, BASKET_LINES, COUPON_SUBTOTAL_MIN, CartItemBody, CheckoutBody,
     CommandKind, CouponBody, ExtendBody, HoldBody, IdBody, LineHeader, NameBody, PriceBody,
@@ -164,7 +165,7 @@ impl<'a> Cut<'a> {
         let (text, rest) =
             self.0.split_at_checked(length).ok_or(ProtocolError("the body ends within a text"))?;
         self.0 = rest;
-        core::str::from_utf8(text).ok().ok_or(ProtocolError("texts are UTF-8"))
+        read_text(text).ok_or(ProtocolError("texts are UTF-8"))
     }
 
     fn product(&mut self, versioned: bool) -> Result<Asked<'a>, ProtocolError> {

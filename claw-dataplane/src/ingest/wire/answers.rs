@@ -11,7 +11,7 @@ use claw_common::wire::{
     FrameHeader, TAG_BYTES_HASH, session_tag,
 };
 use claw_core::codec::{CodecError, Decode as _, Reader};
-use claw_core::outcome::{OrderState, Outcome};
+use claw_core::outcome::{OrderState, Outcome, made_hold};
 use zerocopy::IntoBytes as _;
 use zerocopy::little_endian::{U16, U32, U64};
 
@@ -66,6 +66,14 @@ impl Answers {
         encoded: &[u8],
         position: Position,
     ) -> Result<u16, CodecError> {
+        if let Some(created) = made_hold(encoded) {
+            // What is asked for most: its bytes go as they are.
+            let (status, start) = (made(created), self.open(out, asked.now_ms));
+            write_header(out, (asked.sequence, ANSWER_OUTCOME, status), Some(position));
+            out.extend_from_slice(encoded);
+            patch_length(out, start);
+            return Ok(status);
+        }
         let outcome = Outcome::decode(&mut Reader::new(encoded))?;
         let status = status_of(&outcome, asked);
         let start = self.open(out, asked.now_ms);
@@ -205,9 +213,12 @@ fn patch_length(out: &mut [u8], start: usize) {
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }
 
+const fn made(created: bool) -> u16 {
+    if created { 201 } else { 200 }
+}
+
 /// The status of the same answer over HTTP.
 fn status_of(outcome: &Outcome<'_>, asked: Asked) -> u16 {
-    let made = |created| if created { 201 } else { 200 };
     match outcome {
         Outcome::Product(view) => made(view.created),
         Outcome::Coupon(view) => made(view.created),

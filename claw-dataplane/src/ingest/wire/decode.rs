@@ -393,8 +393,7 @@ fn read_price(input: &Input<'_>, event: BuiltIn, price: (i64, &[u8; 3])) -> Resu
 }
 
 pub(super) fn read_currency(bytes: [u8; 3], member: &str) -> Result<Currency, Problem> {
-    let currency = std::str::from_utf8(&bytes).ok().and_then(Currency::parse);
-    currency.ok_or_else(|| {
+    Currency::from_bytes(bytes).ok_or_else(|| {
         let detail = format!("`{member}` must be an ISO 4217 code");
         Problem::schema(member, detail)
     })
