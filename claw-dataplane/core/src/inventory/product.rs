@@ -128,6 +128,12 @@ impl Products {
         self.slab.prefetch_index(sku.as_bytes());
     }
 
+    /// Asks memory for a product: what was asked before should be there by now.
+    #[inline]
+    pub fn prefetch_value(&self, sku: &str) {
+        self.slab.prefetch_value(sku.as_bytes());
+    }
+
     /// The product's stock, for changes.
     #[inline]
     pub fn stock(&mut self, sku: &str) -> Option<&mut Counter> {

@@ -1,16 +1,26 @@
-//! What records to come will read, asked of memory before they are applied.
+//! What records, commands and ends to come will read, asked of memory before they are applied.
 //!
-//! A replay of millions of records waits for memory: each touches a few lines in tables far larger
-//! than the caches, one after the other. Asked for together, the waits overlap. Changes nothing,
-//! and may guess: what was asked for in vain costs its time.
+//! A large store waits for memory: each step touches a few lines in tables far larger than the
+//! caches, one after the other. Asked for together, the waits overlap. Changes nothing, and may
+//! guess: what was asked for in vain costs its time.
+
+use claw_common::id::Id;
+use claw_common::time::UnixMs;
 
 use super::Shard;
 use super::event::EventKind;
 use super::replay::Replayed;
+use crate::command::{Command, Request};
 use crate::log::{EXPECTED_COUNT, Records};
 
 /// An id at the front of an event.
 const ID_BYTES: usize = 16;
+/// Ends to come whose holds are asked for.
+const HOLD_AHEAD: usize = 6;
+/// Ends to come whose holds are there by now, and say what else is needed.
+const HELD_AHEAD: usize = 3;
+/// Ends to come whose places in the indices are there by now.
+const FOUND_AHEAD: usize = 1;
 
 impl Shard {
     /// Asks for what the next [`EXPECTED_COUNT`] records need.
@@ -35,6 +45,46 @@ impl Shard {
             {
                 self.state.hold_timers.prefetch(place);
             }
+        }
+    }
+}
+
+impl Shard {
+    /// Asks for what the look-ups that begin a decision read: their waits overlap.
+    pub(super) fn expect_request(&self, request: &Request<'_>, now_ms: UnixMs) {
+        let state = &self.state;
+        state.window.prefetch(&request.identity);
+        state.window.prefetch_oldest();
+        let Command::CreateHold { lines, .. } = request.command else { return };
+        if let Some(line) = lines.iter().next() {
+            state.products.prefetch(line.sku);
+        }
+        // As `new_id` will look for it.
+        let hold = Id::version_7(now_ms, request.entropy, self.config.shard);
+        state.carts.prefetch_index(&hold.0);
+        state.holds.prefetch_index(&hold.0);
+        state.orders.prefetch_index(&hold.0);
+        state.holds.prefetch_free();
+    }
+
+    /// Asks for what the ends of the next holds that are due will read.
+    pub(super) fn expect_ends(&self) {
+        let state = &self.state;
+        if let Some(place) = state.hold_timers.due_after(HOLD_AHEAD) {
+            state.holds.prefetch_place(place);
+            state.hold_timers.prefetch(place);
+        }
+        if let Some(place) = state.hold_timers.due_after(HELD_AHEAD) {
+            let hold = &state.holds[place];
+            state.holds.prefetch_index(&hold.id.0);
+            if let Some(line) = hold.lines.lines().iter().next() {
+                state.products.prefetch(line.sku);
+            }
+        }
+        if let Some(place) = state.hold_timers.due_after(FOUND_AHEAD)
+            && let Some(line) = state.holds[place].lines.lines().iter().next()
+        {
+            state.products.prefetch_value(line.sku);
         }
     }
 }

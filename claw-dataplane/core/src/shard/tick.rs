@@ -41,6 +41,7 @@ impl Shard {
     fn end_next(&mut self, call: &mut Call<'_>) -> bool {
         let now_ms = call.now_ms;
         if let Some(place) = self.state.hold_timers.pop_due(now_ms) {
+            self.expect_ends();
             let hold = &self.state.holds[place];
             assert!(hold.is_ticking(), "only live holds have timers");
             assert!(hold.expires_at_ms <= now_ms, "never early");

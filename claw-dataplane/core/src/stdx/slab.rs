@@ -104,6 +104,20 @@ impl<T: Keyed> KeyedSlab<T> {
         Some(place)
     }
 
+    /// Asks memory for the value at a place.
+    #[inline]
+    pub fn prefetch_place(&self, place: u32) {
+        if let Some(slot) = self.slots.get(at(place)) {
+            prefetch(slot);
+        }
+    }
+
+    /// Asks memory for the slot that the next insert takes.
+    #[inline]
+    pub fn prefetch_free(&self) {
+        self.prefetch_place(if self.free == NONE { self.oldest } else { self.free });
+    }
+
     /// Asks memory for what the next `count` inserts will evict, and for the `count` after them. A
     /// guess: where values end in the order in which they began, as most do, they lie side by side.
     pub fn prefetch_victims(&self, count: usize) {

@@ -124,6 +124,12 @@ impl TimerWheel {
         Some(last.timer)
     }
 
+    /// The timer that [`TimerWheel::pop_due`] takes after `count` others, as far as it is known.
+    #[inline]
+    pub fn due_after(&self, count: usize) -> Option<u32> {
+        self.due.iter().nth_back(count).map(|due| due.timer)
+    }
+
     /// A time at or before the next deadline: when to call [`TimerWheel::pop_due`] next.
     pub fn next_deadline(&self) -> Option<UnixMs> {
         if let Some(due) = self.due.last() {

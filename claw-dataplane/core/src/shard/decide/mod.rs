@@ -82,14 +82,7 @@ impl Shard {
             return;
         }
         assert_ne!(request.identity, CommandKey::default(), "what changes has an identity");
-        // The three look-ups that begin a decision: their waits for memory overlap.
-        self.state.window.prefetch(&request.identity);
-        self.state.window.prefetch_oldest();
-        if let Command::CreateHold { lines, .. } = request.command
-            && let Some(line) = lines.iter().next()
-        {
-            self.state.products.prefetch(line.sku);
-        }
+        self.expect_request(request, now_ms);
         match self.state.window.find(&request.identity) {
             Known::Nothing => {}
             Known::Answered(_) => return self.repeat(&mut call, request),
