@@ -121,12 +121,18 @@ pub(crate) struct Child {
     grown_holds: Option<u32>,
     #[arg(long = "grown-by", hide = true, value_enum)]
     grown_by: Option<stages::growth::Measure>,
+    /// Holds through the stages of a node with so many shard cores.
+    #[arg(long = "serve-cores", hide = true)]
+    pub(crate) cores: Option<u16>,
     /// The bare server that says what the load can do.
     #[arg(long = "serve-echo", hide = true, value_enum)]
     pub(crate) echo: Option<ceiling::Kind>,
     /// Where a server that commits keeps its log.
     #[arg(long = "serve-folder", hide = true)]
     pub(crate) folder: Option<PathBuf>,
+    /// Of the clients of a server that speaks the wire protocol; without it HTTP is spoken.
+    #[arg(long = "serve-secret", hide = true)]
+    pub(crate) secret: Option<String>,
 }
 
 impl Child {

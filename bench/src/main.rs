@@ -14,6 +14,7 @@ mod ceiling;
 mod crash_row;
 mod device;
 mod figure;
+mod greeting;
 mod instructions;
 mod peers;
 mod report;
@@ -31,6 +32,7 @@ use claw_dataplane::simulate::client::system;
 
 use crate::arguments::{Arguments, Child};
 use crate::bench::{Bench, say};
+use crate::ceiling::Tongue;
 use crate::crash_row::CrashRow;
 use crate::report::{Results, write_json};
 use crate::scenario::notices;
@@ -54,13 +56,18 @@ fn main() -> Result<ExitCode> {
     if let Some(grown) = arguments.child.grown() {
         return grown.serve().map(|()| ExitCode::SUCCESS);
     }
+    if let Some(cores_count) = arguments.child.cores {
+        return stages::cores::serve(cores_count).map(|()| ExitCode::SUCCESS);
+    }
     if let (Some(function), Some(count)) = (arguments.child.function, arguments.child.calls) {
         function.call(count);
         return Ok(ExitCode::SUCCESS);
     }
     system::raise_open_files().context("raise the limit of open files")?;
     if let Some(kind) = *echo {
-        ceiling::serve(kind, arguments.child.folder.as_deref())?;
+        let secret = arguments.child.secret.clone();
+        let tongue = secret.map_or(Tongue::Http, |secret| Tongue::Wire { secret });
+        ceiling::serve(kind, &tongue, arguments.child.folder.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.stages {

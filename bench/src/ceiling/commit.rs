@@ -25,6 +25,13 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 /// The one stream.
 const STREAM: u16 = 0;
 
+/// Who waits for an answer, under which number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker {
+    pub(super) connection: ConnectionId,
+    pub(super) number: u64,
+}
+
 /// See the module.
 pub(super) struct Log {
     store: Arc<FileStore>,
@@ -33,9 +40,9 @@ pub(super) struct Log {
     slot_bytes: usize,
     /// Records that wait for a block, and who waits for them.
     records: Vec<u8>,
-    askers: Vec<ConnectionId>,
+    askers: Vec<Asker>,
     /// Who waits for a block that is on its way.
-    under_way: VecDeque<(u64, Vec<ConnectionId>)>,
+    under_way: VecDeque<(u64, Vec<Asker>)>,
     segment: Option<u32>,
 }
 
@@ -67,7 +74,7 @@ impl Log {
     }
 
     /// Takes a request, to be answered once it is durable.
-    pub(super) fn append(&mut self, request: &[u8], asker: ConnectionId) {
+    pub(super) fn append(&mut self, request: &[u8], asker: Asker) {
         let start = self.records.len();
         self.records.extend_from_slice(&request[..request.len().min(RECORD_BYTES)]);
         self.records.resize(start + RECORD_BYTES, 0);
@@ -113,7 +120,7 @@ impl Log {
     }
 
     /// Who waited for a block that is durable now.
-    pub(super) fn durable(&mut self) -> Option<Vec<ConnectionId>> {
+    pub(super) fn durable(&mut self) -> Option<Vec<Asker>> {
         let (sequence, _) = self.under_way.front()?;
         if *sequence > self.commit.watermark() {
             return None;

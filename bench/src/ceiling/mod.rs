@@ -4,13 +4,16 @@
 //! with the same connections and signatures, is driven against two bare servers on the node's own
 //! ring, each a process of its own on the node's core: one answers at once ([`server`]), the other
 //! only after the request is durable in a log of its own ([`commit`]). The first is the ceiling of
-//! ring, TCP and client; the second is what remains for a node that must commit.
+//! ring, TCP and client; the second is what remains for a node that must commit. Both speak HTTP
+//! ([`http`]) and the wire protocol ([`wire`]).
 //!
 //! Deliberately checks nothing: no signature is looked at, and there are no books to audit.
 
 mod commit;
-mod framing;
+mod http;
 mod server;
+mod speech;
+mod wire;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddrV4;
@@ -23,13 +26,14 @@ use claw_dataplane::simulate::client::engine::Engine;
 use claw_dataplane::simulate::client::{Options, Protocol, system};
 use claw_dataplane::simulate::progress::{Progress, Style};
 use claw_dataplane::simulate::scenario::HammerTarget;
-use claw_sdk::Signer;
+use claw_sdk::key::generate_secret;
 use serde::Serialize;
 
 use crate::bench::Bench;
+use crate::greeting;
 use crate::row::{self, ALL_ON_ONE, Load, NOT_REPLICATED, Row, Run, Subject};
-use crate::scenario::holds;
-use crate::scenario::store::{Popularity, Store};
+use crate::scenario::holds::{self, Way};
+use crate::scenario::store::Popularity;
 
 pub(crate) use server::serve;
 
@@ -57,16 +61,25 @@ impl Kind {
         }
     }
 
-    fn subject(self) -> Subject {
+    fn subject(self, way: &Way) -> Subject {
         let (system, durability) = match self {
             Self::Echo => ("bare echo", "none: answered at once"),
             Self::Commit => ("bare echo plus commit", "group commit: flushed before each answer"),
         };
+        let (system, operation) = match way.protocol {
+            Protocol::Http => (
+                system.to_owned(),
+                "the same signed requests, framed, not read; keep-alive, no pipelining".to_owned(),
+            ),
+            Protocol::Wire { .. } => (
+                format!("{system}, {}", way.name),
+                format!("{}; neither tags nor commands are read", way.operation),
+            ),
+        };
         Subject {
-            system: system.to_owned(),
+            system,
             version: String::new(),
-            operation: "the same signed requests, framed, not read; keep-alive, no pipelining"
-                .to_owned(),
+            operation,
             hot_share: ALL_ON_ONE.to_owned(),
             durability: durability.to_owned(),
             replication: NOT_REPLICATED,
@@ -75,30 +88,43 @@ impl Kind {
     }
 }
 
+/// What a bare server speaks.
+pub(crate) enum Tongue {
+    Http,
+    /// With clients that sign with the key of this secret.
+    Wire {
+        secret: String,
+    },
+}
+
 /// Measures a bare server under one load.
 pub(crate) fn measure(
     bench: &Bench,
     scenario: &'static str,
-    kind: Kind,
+    (kind, way): (Kind, &Way),
     load: Load,
 ) -> Result<Row> {
-    // For its keys alone: the client signs as it does for a node.
-    let store = Store::make(bench, 1, "none")?;
-    row::measure(bench, scenario, kind.subject(), load, || run_once(bench, kind, &store, load))
+    row::measure(bench, scenario, kind.subject(way), load, || run_once(bench, (kind, way), load))
 }
 
-fn run_once(bench: &Bench, kind: Kind, store: &Store, load: Load) -> Result<Run> {
+fn run_once(bench: &Bench, (kind, way): (Kind, &Way), load: Load) -> Result<Run> {
     let folder = bench.folder()?;
-    let server = Server::start(kind, folder.path())?;
+    // The client signs as it does for a node.
+    let secret = generate_secret()?;
+    let (signer, _) = greeting::keys(&secret)?;
+    let tongue = match way.protocol {
+        Protocol::Http => Tongue::Http,
+        Protocol::Wire { .. } => Tongue::Wire { secret: secret.to_string() },
+    };
+    let server = Server::start(kind, &tongue, folder.path())?;
     let scenario = Popularity::Hot.scenario("holds", holds::BEHAVIOUR)?;
     let scenario = scenario.hammering(HammerTarget::Holds);
-    let signer = Signer::load(&store.path, holds::HTTP.key)?;
     let options = Options {
         target: server.address,
         tls: None,
-        protocol: Protocol::Http,
+        protocol: way.protocol,
         token_audience: None,
-        users: load.connections,
+        users: way.users(load.connections),
         duration: Duration::from_secs(bench.seconds),
         rate: load.rate,
         seed: bench.seed,
@@ -132,9 +158,12 @@ struct Server {
 }
 
 impl Server {
-    fn start(kind: Kind, folder: &Path) -> Result<Self> {
+    fn start(kind: Kind, tongue: &Tongue, folder: &Path) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe().context("find this program")?);
         command.args(["--serve-echo", kind.word(), "--serve-folder"]).arg(folder);
+        if let Tongue::Wire { secret } = tongue {
+            command.args(["--serve-secret", secret]);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         system::end_with_caller(&mut command);
         let process = Bench::on_server_cores(|| command.spawn())?.context("start a bare server")?;

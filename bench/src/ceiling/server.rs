@@ -1,19 +1,23 @@
-//! The bare servers: accept, receive, frame, answer, on one ring and one thread.
+//! The bare servers: accept, receive, cut, answer, on one ring and one thread.
 //!
-//! Owns the loop and, of each connection, the bytes of a request that is not whole yet. Answers are
-//! one constant. Runs until its starter ends it.
+//! Owns the loop and what is on its way to each connection; what bytes mean is the protocol's.
+//! Runs until its starter ends it.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
+use claw_common::time::UnixMs;
 use claw_dataplane::ring::{ClaimedAddress, Completion, ConnectionId, CoreRing, RingShape};
 
-use super::Kind;
-use super::commit::Log;
-use super::framing::{ANSWER, request_bytes};
+use super::commit::{Asker, Log};
+use super::http::Http;
+use super::speech::Speech;
+use super::wire::Wire;
+use super::{Kind, Tongue};
+use crate::greeting;
 
 /// Longest sleep; what wakes it is a completion.
 const SLEEP: Duration = Duration::from_millis(100);
@@ -21,7 +25,17 @@ const SLEEP: Duration = Duration::from_millis(100);
 const BACKLOG_COUNT: i32 = 4096;
 
 /// Serves, after saying where on standard output.
-pub(crate) fn serve(kind: Kind, folder: Option<&Path>) -> Result<()> {
+pub(crate) fn serve(kind: Kind, tongue: &Tongue, folder: Option<&Path>) -> Result<()> {
+    match tongue {
+        Tongue::Http => serve_in(Http, kind, folder),
+        Tongue::Wire { secret } => {
+            let (_, keyring) = greeting::keys(secret)?;
+            serve_in(Wire::new(keyring), kind, folder)
+        }
+    }
+}
+
+fn serve_in(speech: impl Speech, kind: Kind, folder: Option<&Path>) -> Result<()> {
     let shape = RingShape::default();
     let mut ring = CoreRing::new(shape)?;
     let log = match kind {
@@ -37,23 +51,29 @@ pub(crate) fn serve(kind: Kind, folder: Option<&Path>) -> Result<()> {
         ring.listen(listener)?;
     }
     writeln!(std::io::stdout(), "{address}").context("say where it listens")?;
-    let unread = std::iter::repeat_with(Vec::new).take(shape.connections_max).collect();
-    Server { ring, log, unread, answers: Vec::new() }.run()
+    let links = std::iter::repeat_with(|| None).take(shape.connections_max).collect();
+    Server { ring, log, speech, links, now_ms: 0, touched: Vec::new(), numbers: Vec::new() }.run()
 }
 
-struct Server {
+struct Server<S: Speech> {
     ring: CoreRing,
     log: Option<Log>,
+    speech: S,
     /// By connection.
-    unread: Vec<Vec<u8>>,
-    /// Buffers that were sent, to be sent again.
-    answers: Vec<Vec<u8>>,
+    links: Vec<Option<S::Link>>,
+    now_ms: UnixMs,
+    /// Those that may have something to be sent.
+    touched: Vec<ConnectionId>,
+    /// Of the requests in what was received last.
+    numbers: Vec<u64>,
 }
 
-impl Server {
+impl<S: Speech> Server<S> {
     fn run(mut self) -> Result<()> {
         loop {
             self.ring.wait(SLEEP)?;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).context("read the time")?;
+            self.now_ms = UnixMs::try_from(now.as_millis())?;
             while let Some(completion) = self.ring.pop()? {
                 let foreign = match &mut self.log {
                     None => Some(completion),
@@ -64,6 +84,7 @@ impl Server {
                 }
             }
             self.answer_durable()?;
+            self.send()?;
             if let Some(log) = &mut self.log {
                 log.write(&mut self.ring)?;
             }
@@ -73,17 +94,28 @@ impl Server {
     fn handle(&mut self, completion: Completion) -> Result<()> {
         match completion {
             Completion::Accepted { connection, .. } => {
-                self.unread[connection.index()].clear();
+                self.links[connection.index()] = Some(self.speech.open(self.now_ms));
                 self.ring.receive(connection)?;
             }
             Completion::Received { connection, buffer } => self.receive(connection, &buffer)?,
-            Completion::Sent { connection, buffer, result } => {
-                self.answers.push(buffer);
+            Completion::Sent { connection, mut buffer, result } => {
                 if result.is_err() {
                     self.ring.close(connection)?;
                 }
+                buffer.clear();
+                if let Some(link) = &mut self.links[connection.index()] {
+                    let waiting = S::to_send(link);
+                    if waiting.is_empty() {
+                        *waiting = buffer;
+                    } else {
+                        self.touched.push(connection);
+                    }
+                }
             }
-            Completion::ReceiveEnded { connection, .. } => self.ring.close(connection)?,
+            Completion::ReceiveEnded { connection, .. } => {
+                self.links[connection.index()] = None;
+                self.ring.close(connection)?;
+            }
             // A ring says much that does not concern a server without timers and neighbours.
             _ => {}
         }
@@ -91,44 +123,47 @@ impl Server {
     }
 
     fn receive(&mut self, connection: ConnectionId, bytes: &[u8]) -> Result<()> {
-        let unread = &mut self.unread[connection.index()];
-        if unread.is_empty() && request_bytes(bytes) == Some(bytes.len()) {
-            return self.take(connection, bytes);
+        let mut numbers = std::mem::take(&mut self.numbers);
+        let Self { speech, links, log, now_ms, .. } = self;
+        let Some(link) = &mut links[connection.index()] else { return Ok(()) };
+        speech.receive(link, (bytes, *now_ms), &mut |number, request| match log {
+            None => numbers.push(number),
+            Some(log) => log.append(request, Asker { connection, number }),
+        })?;
+        for number in numbers.drain(..) {
+            speech.answer(link, number)?;
         }
-        unread.extend_from_slice(bytes);
-        if let Some(length) = request_bytes(unread) {
-            let mut request = std::mem::take(unread);
-            self.take(connection, &request[..length])?;
-            request.drain(..length);
-            self.unread[connection.index()] = request;
-        }
+        self.numbers = numbers;
+        self.touched.push(connection);
         Ok(())
-    }
-
-    fn take(&mut self, connection: ConnectionId, request: &[u8]) -> Result<()> {
-        match &mut self.log {
-            None => self.answer(connection),
-            Some(log) => {
-                log.append(request, connection);
-                Ok(())
-            }
-        }
     }
 
     fn answer_durable(&mut self) -> Result<()> {
         while let Some(askers) = self.log.as_mut().and_then(Log::durable) {
-            for connection in askers {
-                self.answer(connection)?;
+            for Asker { connection, number } in askers {
+                // A connection that is gone has nobody to answer.
+                if let Some(link) = &mut self.links[connection.index()] {
+                    self.speech.answer(link, number)?;
+                    if self.touched.last() != Some(&connection) {
+                        self.touched.push(connection);
+                    }
+                }
             }
         }
         Ok(())
     }
 
-    fn answer(&mut self, connection: ConnectionId) -> Result<()> {
-        // A connection that is gone has nobody to answer.
-        if self.ring.may_send(connection) {
-            let answer = self.answers.pop().unwrap_or_else(|| ANSWER.to_vec());
-            self.ring.send(connection, answer)?;
+    /// Sends what was written; what is written behind it waits for it.
+    fn send(&mut self) -> Result<()> {
+        while let Some(connection) = self.touched.pop() {
+            let Some(link) = &mut self.links[connection.index()] else { continue };
+            if self.ring.may_send(connection) {
+                let waiting = S::to_send(link);
+                if !waiting.is_empty() {
+                    let bytes = std::mem::take(waiting);
+                    self.ring.send(connection, bytes)?;
+                }
+            }
         }
         Ok(())
     }

@@ -28,11 +28,11 @@ pub(crate) struct Way {
     /// For a table.
     pub(crate) name: &'static str,
     carrier: Carrier,
-    protocol: Protocol,
+    pub(crate) protocol: Protocol,
     pub(crate) key: &'static str,
     /// Whether each shopper bears a token that the key signed.
     token: bool,
-    operation: &'static str,
+    pub(crate) operation: &'static str,
     /// Connections of the closed loops.
     pub(crate) connections: &'static [u32],
 }
@@ -103,7 +103,7 @@ pub(crate) const WIRES: [Way; 2] = [
 
 impl Way {
     /// Shoppers on so many connections.
-    const fn users(&self, connections: u32) -> u32 {
+    pub(crate) const fn users(&self, connections: u32) -> u32 {
         match self.protocol {
             Protocol::Http => connections,
             Protocol::Wire { batch } => connections * batch,
@@ -120,8 +120,13 @@ pub(crate) fn subject(way: &Way, popularity: Popularity) -> Subject {
         hot_share: popularity.in_words().to_owned(),
         durability: "group commit: flushed before each answer".to_owned(),
         replication: NOT_REPLICATED,
-        cores: "1 shard core, load on another".to_owned(),
+        cores: cores_in_words(1),
     }
+}
+
+fn cores_in_words(cores: usize) -> String {
+    let plural = if cores == 1 { "" } else { "s" };
+    format!("{cores} shard core{plural}, load on another")
 }
 
 /// Measures one load.
@@ -131,14 +136,29 @@ pub(crate) fn measure(
     (way, popularity): (&Way, Popularity),
     load: Load,
 ) -> Result<Row> {
-    row::measure(bench, scenario, subject(way, popularity), load, || {
-        run_once(bench, way, popularity, load)
-    })
+    measure_on(bench, scenario, 1, (way, popularity), load)
 }
 
-fn run_once(bench: &Bench, way: &Way, popularity: Popularity, load: Load) -> Result<Run> {
+/// Measures one load on so many shard cores.
+pub(super) fn measure_on(
+    bench: &Bench,
+    scenario: &'static str,
+    cores: usize,
+    (way, popularity): (&Way, Popularity),
+    load: Load,
+) -> Result<Row> {
+    let subject = Subject { cores: cores_in_words(cores), ..subject(way, popularity) };
+    row::measure(bench, scenario, subject, load, || run_once(bench, cores, (way, popularity), load))
+}
+
+fn run_once(
+    bench: &Bench,
+    cores: usize,
+    (way, popularity): (&Way, Popularity),
+    load: Load,
+) -> Result<Run> {
     // No hold is paid for, and no vault is to run beside the node.
-    let store = Store::make(bench, 1, "none")?;
+    let store = Store::make(bench, cores, "none")?;
     let options = RunOptions {
         store: store.path,
         node_url: None,

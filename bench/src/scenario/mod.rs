@@ -4,6 +4,7 @@
 //! other systems do in [`crate::peers`].
 
 mod checkouts;
+mod cores;
 mod crash;
 mod crowd;
 pub(crate) mod filled;
@@ -56,6 +57,9 @@ pub(crate) enum Scenario {
     Stages,
     /// What a hold costs as the store grows: 1,000 products and holds, or a million and ten.
     Growth,
+    /// What a second shard core brings: whole nodes where there are cores for it, and by
+    /// instruction count.
+    Cores,
     /// Killed and cut off from power under load, beside PostgreSQL and Redis: what was lost of
     /// what had been acknowledged?
     Crash,
@@ -81,12 +85,16 @@ impl Scenario {
                 for popularity in Popularity::ALL {
                     measure_ways(bench, "http", &[holds::HTTP], popularity, results)?;
                 }
-                measure_ceilings(bench, "http", results)
+                measure_ceilings(bench, "http", &holds::HTTP, results)
             }
             Self::Carriers => {
                 measure_ways(bench, "carriers", &holds::CARRIERS, Popularity::Hot, results)
             }
-            Self::Wire => measure_ways(bench, "wire", &holds::WIRES, Popularity::Hot, results),
+            Self::Wire => {
+                measure_ways(bench, "wire", &holds::WIRES, Popularity::Hot, results)?;
+                let wanted = holds::WIRES.iter().filter(|way| bench.wants_way(way.name));
+                wanted.into_iter().try_for_each(|way| measure_ceilings(bench, "wire", way, results))
+            }
             Self::Wrk => wrk::measure(bench, results),
             Self::Rates => rates::measure(bench, results),
             Self::Checkouts => checkouts::measure(bench, results),
@@ -102,6 +110,10 @@ impl Scenario {
                 Ok(())
             }
             Self::Growth => stages::growth::measure(bench, results),
+            Self::Cores => {
+                cores::measure(bench, results)?;
+                stages::cores::measure(results)
+            }
             Self::Peers | Self::Crash => Ok(()),
         }
     }
@@ -124,18 +136,23 @@ fn measure_ways(
 }
 
 /// The bare servers under each load that one hot SKU had; what the client reached there is noted
-/// beside every row of as many connections.
-fn measure_ceilings(bench: &Bench, scenario: &'static str, results: &mut Results) -> Result<()> {
-    let of_scenario = |row: &&Row| row.scenario == scenario;
-    let hot = results.rows.iter().filter(of_scenario).filter(|row| row.is_all_on_one());
+/// beside every row of this way with as many connections.
+fn measure_ceilings(
+    bench: &Bench,
+    scenario: &'static str,
+    way: &Way,
+    results: &mut Results,
+) -> Result<()> {
+    let system = holds::subject(way, Popularity::Hot).system;
+    let of_way = |row: &&Row| row.scenario == scenario && row.subject.system == system;
+    let hot = results.rows.iter().filter(of_way).filter(|row| row.is_all_on_one());
     let loads: Vec<Load> = hot.map(|row| row.load).collect();
     for load in loads {
         for kind in Kind::ALL {
-            let bare = ceiling::measure(bench, scenario, kind, load)?;
+            let bare = ceiling::measure(bench, scenario, (kind, way), load)?;
             if kind == Kind::Echo && load.rate.is_none() {
-                let beside = |row: &&mut Row| {
-                    row.scenario == scenario && row.load.connections == load.connections
-                };
+                let beside =
+                    |row: &&mut Row| of_way(&&**row) && row.load.connections == load.connections;
                 for row in results.rows.iter_mut().filter(beside) {
                     row.ceiling_per_second = Some(bare.per_second.median);
                 }

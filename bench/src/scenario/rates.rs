@@ -40,7 +40,7 @@ pub(super) fn measure(bench: &Bench, results: &mut Results) -> Result<()> {
     for &percent in bench.some(&PERCENTS) {
         let load = Load::open(peak.load.connections, peak.per_second.median, percent);
         let row = holds::measure(bench, NAME, way, load)?;
-        let bare = ceiling::measure(bench, NAME, Kind::Commit, load)?;
+        let bare = ceiling::measure(bench, NAME, (Kind::Commit, way.0), load)?;
         let conditions = format!("{} connections, {}", load.connections, load.in_words());
         results.figures.push(Figure {
             scenario: NAME,

@@ -42,7 +42,7 @@ fn steady_holds_over_the_wire_allocate_nothing_in_any_stage() {
     assert_eq!(count(|| drop(vec![1_u8; 10])), 1, "allocations are counted");
     let counted = 64 * BATCH_COUNT;
     for stage in Stage::ALL {
-        let mut holds = wire::WireHolds::new(WARM_COUNT + counted, stage, Fill::HOT).unwrap();
+        let mut holds = wire::WireHolds::new(WARM_COUNT + counted, stage, (Fill::HOT, 1)).unwrap();
         holds.serve(WARM_COUNT);
         assert_eq!(count(|| holds.serve(counted)), 0, "{stage:?}");
     }

@@ -6,7 +6,7 @@
 //! to a journal that drops them, so that encoding is charged to the next stage. There is no device:
 //! a sealed block is durable.
 
-use claw_common::id::ShardId;
+use claw_common::id::{ShardId, shard_of_key};
 use claw_common::limits::BLOCK_BYTES_MAX;
 use claw_common::money::{Currency, Money};
 use claw_common::time::{Hlc, UnixMs};
@@ -38,6 +38,7 @@ const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 pub(super) struct Backend {
     until: Stage,
     shard: Shard,
+    shards_count: u16,
     slot: Vec<u8>,
     draft: Option<BlockDraft>,
     dropped_sequence: u64,
@@ -48,12 +49,18 @@ pub(super) struct Backend {
 }
 
 impl Backend {
-    /// A shard with stock for more than any run.
+    /// The one shard of a store, with stock for more than any run.
     pub(super) fn new(until: Stage, fill: Fill) -> Self {
+        Self::of(until, fill, (ShardId(0), 1))
+    }
+
+    /// One of several shards, with the products that are its own.
+    pub(super) fn of(until: Stage, fill: Fill, (shard, shards_count): (ShardId, u16)) -> Self {
         let mut backend = Self {
             // What it is filled with is not written.
             until: Stage::Decide,
-            shard: Shard::new(ShardConfig::new(ShardId(0), 1, fill.capacities())),
+            shard: Shard::new(ShardConfig::new(shard, shards_count, fill.capacities())),
+            shards_count,
             slot: vec![0; BLOCK_BYTES_MAX],
             draft: None,
             dropped_sequence: 0,
@@ -72,6 +79,9 @@ impl Backend {
         let mut asked_count = 0;
         for number in 0..fill.products_count {
             let sku = &fill.sku_at(number);
+            if !self.owns(sku) {
+                continue;
+            }
             let (name, attributes, version_expected) = ("hot", "", None);
             let put = Command::PutProduct { sku, name, price, attributes, version_expected };
             self.ask(&mut asked_count, put);
@@ -80,12 +90,19 @@ impl Backend {
         let mut lines = LinesBuffer::default();
         for number in 0..fill.holds_count {
             let sku = &fill.sku_at(number % fill.products_count);
+            if !self.owns(sku) {
+                continue;
+            }
             lines.clear();
             lines.add(sku, 1, 0).expect("a line");
             let (lines, ttl_ms) = (lines.lines(), FILL_TTL_MS);
             self.ask(&mut asked_count, Command::CreateHold { session: "early", lines, ttl_ms });
         }
         self.finish_batch(|_, _, _| {});
+    }
+
+    fn owns(&self, sku: &str) -> bool {
+        shard_of_key(sku, self.shards_count) == self.shard.id()
     }
 
     /// Decides a command of the fill; time passes as it does under requests.
@@ -108,37 +125,44 @@ impl Backend {
 
     /// Decides one command.
     pub(super) fn decide(&mut self, asked: &Asked<'_>, reply_to: ReplyTo) {
-        let entropy = asked.identity.key.first_chunk().copied().unwrap_or_default();
-        let request = Request {
-            command: asked.command,
-            identity: asked.identity,
-            reply_to,
-            key: 1,
-            auth_mode: asked.auth_mode,
-            accepted: Hlc(self.now_ms << 16),
-            entropy: u64::from_le_bytes(entropy),
-            extra: &[],
-            extra_type: ExtraType::default(),
-            evidence: &[],
-        };
+        self.decide_request(&asked.request(reply_to, self.now_ms));
+    }
+
+    /// Decides one request.
+    pub(super) fn decide_request(&mut self, request: &Request<'_>) {
         self.step(|shard, now_ms, journal, effects| {
-            shard.decide(&request, now_ms, journal, effects);
+            shard.decide(request, now_ms, journal, effects);
         });
     }
 
     /// Seals the block, hands every answer to `answer` (whom, outcome, sequence), lets time pass.
-    pub(super) fn finish_batch(&mut self, mut answer: impl FnMut(ReplyTo, &[u8], u64)) {
+    pub(super) fn finish_batch(&mut self, answer: impl FnMut(ReplyTo, &[u8], u64)) {
+        self.seal();
+        self.replies(answer);
+        self.pass_time();
+    }
+
+    /// Seals the block: it is durable.
+    pub(super) fn seal(&mut self) {
         if let Some(draft) = self.draft.take() {
             let inputs = self.seal_inputs();
             let sealed = draft.seal(&mut self.slot, &inputs);
             self.hash_last = sealed.hash;
             self.stream_sequence += 1;
         }
+    }
+
+    /// Hands every answer to `answer`: whom, outcome, sequence.
+    pub(super) fn replies(&self, mut answer: impl FnMut(ReplyTo, &[u8], u64)) {
         for effect in self.effects.list() {
             if let Effect::Reply { to, outcome, sequence, .. } = *effect {
                 answer(to, self.effects.bytes(outcome), sequence);
             }
         }
+    }
+
+    /// Forgets the answers and lets time pass.
+    pub(super) fn pass_time(&mut self) {
         self.effects.clear();
         self.now_ms += STEP_MS;
         let mut more = true;
@@ -156,10 +180,10 @@ impl Backend {
             return;
         }
         let opening = Opening {
-            shard: ShardId(0),
+            shard: self.shard.id(),
             sequence_last: self.shard.sequence(),
             schema_version: 1,
-            vector: &[0],
+            vector: self.shard.version_vector(),
         };
         let draft = self.draft.take();
         let mut draft = draft.unwrap_or_else(|| BlockDraft::open(&mut self.slot, &opening));
@@ -187,6 +211,25 @@ pub(super) struct Asked<'a> {
     pub(super) command: Command<'a>,
     pub(super) identity: CommandKey,
     pub(super) auth_mode: AuthMode,
+}
+
+impl<'a> Asked<'a> {
+    /// As a core hands it to a shard.
+    pub(super) fn request(&self, reply_to: ReplyTo, now_ms: UnixMs) -> Request<'a> {
+        let entropy = self.identity.key.first_chunk().copied().unwrap_or_default();
+        Request {
+            command: self.command,
+            identity: self.identity,
+            reply_to,
+            key: 1,
+            auth_mode: self.auth_mode,
+            accepted: Hlc(now_ms << 16),
+            entropy: u64::from_le_bytes(entropy),
+            extra: &[],
+            extra_type: ExtraType::default(),
+            evidence: &[],
+        }
+    }
 }
 
 /// Numbers events and drops them.

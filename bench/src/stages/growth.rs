@@ -90,7 +90,7 @@ impl Grown {
         let counted = self.measure == Measure::Counts;
         let runs_count = if counted { 1 } else { RUNS_COUNT };
         let requests_count = WARM_COUNT + runs_count * COUNTED;
-        let mut holds = wire::WireHolds::new(requests_count, Stage::Render, self.fill)?;
+        let mut holds = wire::WireHolds::new(requests_count, Stage::Render, (self.fill, 1))?;
         holds.serve(WARM_COUNT);
         if counted {
             callgrind::start();
@@ -245,7 +245,8 @@ mod tests {
     #[test]
     fn holds_are_served_in_a_store_that_has_grown() {
         let fill = Fill { products_count: 100, holds_count: 1_000 };
-        let mut holds = wire::WireHolds::new(4 * super::super::BATCH_COUNT, Stage::Render, fill);
+        let mut holds =
+            wire::WireHolds::new(4 * super::super::BATCH_COUNT, Stage::Render, (fill, 1));
         holds.as_mut().unwrap().serve(4 * super::super::BATCH_COUNT);
     }
 }

@@ -5,12 +5,12 @@
 
 use std::hint::black_box;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use claw_common::id::{Position, ShardId};
 use claw_core::admission::Rate;
 use claw_core::command::{AuthMode, Command, ReplyTo};
 use claw_core::schema::{CompiledSchema, SchemaFile};
-use claw_dataplane::ingest::auth::{KeyEntry, KeyMaterial, Keyring, Verifier};
+use claw_dataplane::ingest::auth::{Keyring, Verifier};
 use claw_dataplane::ingest::authorize;
 use claw_dataplane::ingest::decode::{Input, Scratch, Settings, decode};
 use claw_dataplane::ingest::http::{
@@ -19,12 +19,13 @@ use claw_dataplane::ingest::http::{
 use claw_dataplane::ingest::limits::{Limits, Rates};
 use claw_dataplane::ingest::openapi::Description;
 use claw_dataplane::ingest::render::{Renderer, ReplyContext};
-use claw_dataplane::ingest::routes::{Match, Role, Routing, find_route};
-use claw_sdk::key::{Signer, generate_secret, parse_secret};
+use claw_dataplane::ingest::routes::{Match, Routing, find_route};
+use claw_sdk::key::{Signer, generate_secret};
 use claw_sdk::signature::sign::RequestParts;
 
 use super::backend::{Asked, Backend, HOLD_TTL_MS, NOW_MS};
 use super::{BATCH_COUNT, Fill, Pipeline, Stage};
+use crate::greeting;
 
 pub(super) const SETTINGS: Settings = Settings {
     shards_count: 1,
@@ -175,13 +176,7 @@ impl Front {
 
 /// A storefront's HMAC key, on both sides.
 pub(super) fn key() -> Result<(Signer, Keyring)> {
-    let secret = generate_secret()?;
-    let mut keyring = Keyring::default();
-    let material = KeyMaterial::Hmac(*parse_secret(&secret)?);
-    let front =
-        KeyEntry { number: 1, name: "front", role: Role::Storefront, material, revoked: false };
-    keyring.put(&front).context("register the key")?;
-    Ok((Signer::hmac("front", &secret)?, keyring))
+    greeting::keys(&generate_secret()?)
 }
 
 /// A schema without declarations of the store's own.

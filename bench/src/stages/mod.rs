@@ -16,6 +16,8 @@
 mod allocations;
 mod backend;
 pub(crate) mod callgrind;
+mod cluster;
+pub(crate) mod cores;
 mod counter;
 mod fill;
 pub(crate) mod growth;
@@ -117,7 +119,7 @@ impl Subject {
     fn prepare(self, until: Stage, count: usize) -> Result<Box<dyn Pipeline>> {
         Ok(match self {
             Self::HttpHold => Box::new(http::HttpHolds::new(count, until)?),
-            Self::WireHold => Box::new(wire::WireHolds::new(count, until, Fill::HOT)?),
+            Self::WireHold => Box::new(wire::WireHolds::new(count, until, (Fill::HOT, 1))?),
         })
     }
 }

@@ -7,27 +7,28 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, ensure};
 use claw_common::id::{Position, ShardId};
-use claw_common::limits::{WIRE_COMMANDS_MAX, WIRE_FRAME_BYTES_MAX, WIRE_IN_FLIGHT_MAX};
 use claw_common::time::UnixMs;
-use claw_common::wire::{MAGIC, OUTCOME_VERSION, ShardPlace, VERSION, WelcomeHeader};
-use claw_core::command::{AuthMode, Command, ReplyTo};
+use claw_common::wire::MAGIC;
+use claw_core::command::{AuthMode, Command};
 use claw_core::protocol::CommandView;
 use claw_core::schema::CompiledSchema;
 use claw_dataplane::ingest::auth::Keyring;
 use claw_dataplane::ingest::authorize;
+use claw_dataplane::ingest::decode::{Settings, Target};
 use claw_dataplane::ingest::http::{Flow, Timeouts};
 use claw_dataplane::ingest::limits::Limits;
-use claw_dataplane::ingest::wire::answers::{Asked as AskedFor, welcome_frame};
+use claw_dataplane::ingest::wire::answers::Asked as AskedFor;
 use claw_dataplane::ingest::wire::decode::{Input, Scratch, decode, route_of};
-use claw_dataplane::ingest::wire::{Answers, Event, Framing, Opening, Session};
+use claw_dataplane::ingest::wire::{Answers, Event, Framing, Session};
 use claw_sdk::wire::{Command as Said, Extras, Identity, Line, Machine, Mode};
-use zerocopy::{FromZeros as _, IntoBytes as _};
 
-use super::backend::{Asked, Backend, HOLD_TTL_MS};
+use super::backend::{Asked, HOLD_TTL_MS};
+use super::cluster::{Answered, Cluster};
 use super::http::{self, SESSIONS_COUNT, SETTINGS};
 use super::{BATCH_COUNT, Fill, Pipeline, Stage};
+use crate::greeting::greet;
 
 /// See the module.
 pub(super) struct WireHolds {
@@ -49,14 +50,19 @@ struct Front {
     schema: CompiledSchema,
     /// Number of each command of the batch.
     sequences: Vec<u64>,
-    backend: Backend,
+    cluster: Cluster,
+    settings: Settings,
 }
 
 impl WireHolds {
-    /// `count` holds in frames of [`BATCH_COUNT`], to be served up to a stage.
-    pub(super) fn new(count: usize, until: Stage, fill: Fill) -> Result<Self> {
-        let backend = Backend::new(until, fill);
-        let now_ms = backend.now_ms;
+    /// `count` holds in frames of [`BATCH_COUNT`], to be served up to a stage by so many cores.
+    pub(super) fn new(
+        count: usize,
+        until: Stage,
+        (fill, cores_count): (Fill, u16),
+    ) -> Result<Self> {
+        let cluster = Cluster::new(until, fill, cores_count);
+        let now_ms = cluster.now_ms();
         let (signer, keyring) = http::key()?;
         let identity = Identity { signer: Arc::new(signer), mode: Mode::Session, session: [7; 16] };
         let mut machine = Machine::new(identity, 1);
@@ -86,24 +92,31 @@ impl WireHolds {
                 scratch: Scratch::default(),
                 schema: http::schema()?,
                 sequences: Vec::with_capacity(BATCH_COUNT),
-                backend,
+                cluster,
+                settings: Settings { shards_count: cores_count, ..SETTINGS },
             },
             send,
             answers,
         })
     }
 
-    fn finish_batch(&mut self) {
-        let Front { until, backend, sequences, .. } = &mut self.front;
-        let (send, answers, now_ms) = (&mut self.send, &mut self.answers, backend.now_ms);
-        backend.finish_batch(|to, outcome, position| {
+    fn finish_batches(&mut self) {
+        let Front { until, cluster, sequences, .. } = &mut self.front;
+        let (send, answers, now_ms) = (&mut self.send, &mut self.answers, cluster.now_ms());
+        let mut last_core = 0;
+        cluster.finish_batches(|Answered { core, index, outcome, sequence }| {
             if *until < Stage::Render {
                 black_box(outcome);
                 return;
             }
-            let sequence = sequences[usize::try_from(to.0).expect("a batch's index")];
-            let asked = AskedFor { sequence, checkout: false, waited: false, now_ms };
-            let position = Position { shard: ShardId(0), sequence: position };
+            if core != last_core {
+                // Each core has a client of its own.
+                answers.seal(send);
+                last_core = core;
+            }
+            let asked =
+                AskedFor { sequence: sequences[index], checkout: false, waited: false, now_ms };
+            let position = Position { shard: ShardId(0), sequence };
             answers.outcome(send, asked, outcome, position).expect("encoded by this version");
         });
         answers.seal(send);
@@ -117,13 +130,13 @@ impl Pipeline for WireHolds {
     fn serve(&mut self, count: usize) {
         let frames = count / BATCH_COUNT;
         for number in self.next..self.next + frames {
-            let (now_ms, front) = (self.front.backend.now_ms, &mut self.front);
+            let (now_ms, front) = (self.front.cluster.now_ms(), &mut self.front);
             self.framing.ingest(&self.frames[number], now_ms, &mut |event| {
                 front.take(event);
                 Flow::Continue
             });
-            if self.front.until >= Stage::Decide {
-                self.finish_batch();
+            if self.front.cluster.next_core() && self.front.until >= Stage::Decide {
+                self.finish_batches();
             }
         }
         self.next += frames;
@@ -136,7 +149,7 @@ impl Front {
             Event::Frame(frame) => {
                 black_box(frame);
                 if self.until >= Stage::Signature {
-                    let now_ms = self.backend.now_ms;
+                    let now_ms = self.cluster.now_ms();
                     self.session.admit(frame, &self.keyring, now_ms).expect("the session's tag");
                 }
             }
@@ -152,7 +165,7 @@ impl Front {
             black_box((view, route));
             return;
         }
-        let now_ms = self.backend.now_ms;
+        let now_ms = self.cluster.now_ms();
         let caller = self.session.caller();
         authorize(route.spec(), &caller).expect("a storefront may hold");
         self.limits.admit_key(caller.name, now_ms * 1_000).expect("below the rate");
@@ -161,9 +174,14 @@ impl Front {
             black_box(identity);
             return;
         }
-        let input =
-            Input { command: &view, identity, schema: &self.schema, settings: &SETTINGS, now_ms };
-        let Self { scratch, limits, backend, sequences, until, .. } = self;
+        let input = Input {
+            command: &view,
+            identity,
+            schema: &self.schema,
+            settings: &self.settings,
+            now_ms,
+        };
+        let Self { scratch, limits, cluster, sequences, until, .. } = self;
         decode(&input, scratch, |routed| {
             let Command::CreateHold { session, .. } = routed.command else { panic!("a hold") };
             limits.admit_session(session, now_ms * 1_000).expect("below the rate");
@@ -171,11 +189,12 @@ impl Front {
                 black_box(routed);
                 return;
             }
-            let reply_to = ReplyTo(u64::try_from(sequences.len()).expect("a batch's index"));
+            let Target::Shard(shard) = routed.target else { panic!("a hold has a home") };
+            let index = sequences.len();
             sequences.push(view.sequence);
             let (command, identity) = (routed.command, routed.identity);
             let asked = Asked { command, identity, auth_mode: AuthMode::Session };
-            backend.decide(&asked, reply_to);
+            cluster.decide(&asked, shard, index);
         })
         .expect("a valid hold");
     }
@@ -191,31 +210,10 @@ fn welcome(
     let mut let_in = None;
     framing.ingest(hello, now_ms, &mut |event| {
         let Event::Frame(hello) = event else { panic!("a hello: {event:?}") };
-        let (connection, private) = ([1; 16], [2; 32]);
-        let opening = Opening { hello, keyring, now_ms, connection, private };
-        let admitted = opening.admit().map(|stranger| {
-            let mut header = WelcomeHeader::new_zeroed();
-            header.version = VERSION.into();
-            header.outcome_version = OUTCOME_VERSION.into();
-            header.shards_count = 1.into();
-            header.in_flight_max = bound(WIRE_IN_FLIGHT_MAX).into();
-            header.commands_max = bound(WIRE_COMMANDS_MAX).into();
-            header.frame_bytes_max = bound(WIRE_FRAME_BYTES_MAX).into();
-            header.ephemeral = stranger.ephemeral();
-            let place = ShardPlace::new_zeroed();
-            let payload = [header.as_bytes(), place.as_bytes()];
-            let frame = welcome_frame(&payload, stranger.tag_bytes(), now_ms);
-            stranger.agree(keyring, &frame).map(|session| (session, frame))
-        });
-        let_in = Some(admitted);
+        let_in = Some(greet(hello, keyring, now_ms));
         Flow::Continue
     });
-    let session = let_in.context("a whole hello")?;
-    session.and_then(|agreed| agreed).map_err(|problem| anyhow!("a good hello: {problem:?}"))
-}
-
-fn bound(number: usize) -> u32 {
-    u32::try_from(number).expect("a small bound")
+    let_in.context("a whole hello")?
 }
 
 /// A frame of holds. Nobody answers the client, so it is told to forget them.

@@ -4,7 +4,7 @@
 //! outcome: the price that a cart item needs, and lists over all shards.
 
 use claw_common::id::{Position, ShardId};
-use claw_core::codec::{Decode, Encode, Reader, Writer};
+use claw_core::codec::{Decode, Reader};
 use claw_core::command::{Command, ReplyTo, Request};
 use claw_core::effect::{Effect, Effects};
 use claw_core::outcome::Outcome;
@@ -12,7 +12,7 @@ use claw_core::outcome::Outcome;
 use crate::ring::ConnectionId;
 
 use super::core::Core;
-use super::envelope::{Envelope, OutcomeLetter, ReplyAddress};
+use super::envelope::{Envelope, OutcomeLetter, ReplyAddress, encode_request};
 use super::pending::{Gather, Pending, Place, Stage};
 use super::shared::CoreCounters;
 use super::slab::SlabKey;
@@ -202,14 +202,4 @@ impl Core {
         });
         self.unstall(asker.connection);
     }
-}
-
-/// A request as bytes that cross cores or wait for room.
-pub(super) fn encode_request(request: &Request<'_>) -> Box<[u8]> {
-    let mut bytes = vec![0; request.encoded_bytes_max()];
-    let mut writer = Writer::new(&mut bytes);
-    request.encode(&mut writer);
-    let length = writer.written();
-    bytes.truncate(length);
-    bytes.into_boxed_slice()
 }

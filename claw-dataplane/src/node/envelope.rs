@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use claw_common::id::ShardId;
-use claw_core::command::ReplyTo;
+use claw_core::codec::{Encode as _, Writer};
+use claw_core::command::{ReplyTo, Request};
 use claw_core::effect::NoticePlace;
 
 use crate::ingest::auth::Keyring;
@@ -85,6 +86,16 @@ pub struct ReplyAddress {
     pub generation: u32,
     /// Place in the core's table of pending requests.
     pub index: u32,
+}
+
+/// A request as bytes that cross cores or wait for room.
+pub fn encode_request(request: &Request<'_>) -> Box<[u8]> {
+    let mut bytes = vec![0; request.encoded_bytes_max()];
+    let mut writer = Writer::new(&mut bytes);
+    request.encode(&mut writer);
+    let length = writer.written();
+    bytes.truncate(length);
+    bytes.into_boxed_slice()
 }
 
 const INDEX_BITS: u32 = 24;

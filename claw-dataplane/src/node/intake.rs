@@ -24,8 +24,7 @@ use crate::ring::ConnectionId;
 use crate::subjects::{Carried, SealError};
 
 use super::core::{Core, CoreError};
-use super::deliver::encode_request;
-use super::envelope::{Envelope, ReplyAddress};
+use super::envelope::{Envelope, ReplyAddress, encode_request};
 use super::gate::{Admitted, Gate};
 use super::peer::Peer;
 use super::pending::{Asker, Gather, Pending, Place, Stage};

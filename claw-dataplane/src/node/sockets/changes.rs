@@ -9,8 +9,8 @@ use crate::ingest::socket::notices::{Told, write};
 use crate::ring::ConnectionId;
 
 use crate::node::core::Core;
-use crate::node::deliver::encode_request;
-use crate::node::envelope::Envelope;
+
+use crate::node::envelope::{Envelope, encode_request};
 use crate::node::pending::{Pending, Stage};
 use crate::node::work::Work;
 
