@@ -237,6 +237,9 @@ pub fn is_session(text: &str) -> bool {
 /// count. Fixed for ever, because it decides where stock lives.
 pub fn shard_of_key(key: &str, shards_count: u16) -> ShardId {
     assert!(shards_count > 0);
+    if shards_count == 1 {
+        return ShardId(0);
+    }
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in key.bytes() {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);

@@ -157,7 +157,7 @@ impl Server {
 
     fn take(&mut self, bytes: &[u8], place: usize) {
         let view = CommandView::read(bytes).unwrap();
-        let identity = self.session.identify(bytes, view.sequence, place);
+        let identity = self.session.identity(place);
         let schema = Arc::clone(&self.schema);
         let mut scratch = std::mem::take(&mut self.scratch);
         let (settings, now_ms) = (&SETTINGS, self.now_ms);

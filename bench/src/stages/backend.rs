@@ -101,6 +101,10 @@ impl Backend {
         self.finish_batch(|_, _, _| {});
     }
 
+    pub(super) const fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
     fn owns(&self, sku: &str) -> bool {
         shard_of_key(sku, self.shards_count) == self.shard.id()
     }

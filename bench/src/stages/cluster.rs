@@ -9,6 +9,7 @@ use claw_common::id::ShardId;
 use claw_common::time::UnixMs;
 use claw_core::codec::{Decode as _, Reader};
 use claw_core::command::{ReplyTo, Request};
+use claw_core::shard::Shard;
 use claw_dataplane::node::envelope::{Envelope, OutcomeLetter, ReplyAddress, encode_request};
 use claw_dataplane::runtime::mesh::{self, Endpoint};
 use claw_dataplane::runtime::placement::CoreId;
@@ -47,6 +48,12 @@ impl Cluster {
 
     pub(super) fn now_ms(&self) -> UnixMs {
         self.backends[0].now_ms
+    }
+
+    /// The shard, where the accepting core has it.
+    pub(super) fn local(&self, shard: ShardId) -> Option<&Shard> {
+        let core = usize::from(shard.0);
+        (core == self.accepting).then(|| self.backends[core].shard())
     }
 
     /// Decides a command, or sends it to the core that does.

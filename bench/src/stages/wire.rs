@@ -19,6 +19,7 @@ use claw_dataplane::ingest::authorize;
 use claw_dataplane::ingest::decode::{Settings, Target};
 use claw_dataplane::ingest::http::{Flow, Timeouts};
 use claw_dataplane::ingest::limits::Limits;
+use claw_dataplane::ingest::wire::ahead::expect_holds;
 use claw_dataplane::ingest::wire::answers::Asked as AskedFor;
 use claw_dataplane::ingest::wire::decode::{Input, Scratch, decode, route_of};
 use claw_dataplane::ingest::wire::{Answers, Event, Framing, Session};
@@ -152,6 +153,12 @@ impl Front {
                     let now_ms = self.cluster.now_ms();
                     self.session.admit(frame, &self.keyring, now_ms).expect("the session's tag");
                 }
+                if self.until >= Stage::Decode {
+                    let Self { session, settings, cluster, .. } = self;
+                    expect_holds(frame, session, settings.shards_count, |shard| {
+                        cluster.local(shard)
+                    });
+                }
             }
             Event::Command(bytes, place) => self.take_command(bytes, place),
             Event::Refused(problem) => panic!("a frame: {problem:?}"),
@@ -169,7 +176,7 @@ impl Front {
         let caller = self.session.caller();
         authorize(route.spec(), &caller).expect("a storefront may hold");
         self.limits.admit_key(caller.name, now_ms * 1_000).expect("below the rate");
-        let identity = self.session.identify(bytes, view.sequence, place);
+        let identity = self.session.identity(place);
         if self.until == Stage::Signature {
             black_box(identity);
             return;

@@ -28,6 +28,20 @@ macro_rules! kinds {
     };
 }
 
+impl CommandKind {
+    /// Whether it changes nothing, so that nothing of it is remembered.
+    pub const fn reads_only(self) -> bool {
+        matches!(
+            self,
+            Self::ReadProduct
+                | Self::ReadCoupon
+                | Self::ReadCart
+                | Self::ReadHold
+                | Self::ReadOrder
+        )
+    }
+}
+
 kinds! {
     /// Create or replace a product: [`ProductBody`].
     PutProduct = 1;

@@ -9,10 +9,8 @@ use std::sync::Arc;
 use claw_common::id::Position;
 use claw_common::limits::{WIRE_COMMANDS_MAX, WIRE_FRAME_BYTES_MAX, WIRE_IN_FLIGHT_MAX};
 use claw_common::time::UnixMs;
-use claw_common::wire::{
-    CommandKind, FRAME_HELLO, OUTCOME_VERSION, ShardPlace, VERSION, WelcomeHeader,
-};
-use claw_core::command::{Command, CommandKey};
+use claw_common::wire::{FRAME_HELLO, OUTCOME_VERSION, ShardPlace, VERSION, WelcomeHeader};
+use claw_core::command::Command;
 use claw_core::protocol::{CommandView, Frame};
 use zerocopy::IntoBytes as _;
 use zerocopy::little_endian::{U16, U32, U64};
@@ -24,6 +22,7 @@ use crate::ingest::http::{Expiry, Flow};
 use crate::ingest::problem::{Problem, ProblemKind};
 use crate::ingest::render::today::outcome_today;
 use crate::ingest::routes::Route;
+use crate::ingest::wire::ahead::expect_holds;
 use crate::ingest::wire::answers::{Asked, welcome_frame};
 use crate::ingest::wire::decode::{Input, decode, route_of};
 use crate::ingest::wire::{Event, Link, Opening, Session, Stranger, Wire};
@@ -152,6 +151,9 @@ impl Core {
             return Err(Problem::new(ProblemKind::CreditsExceeded, detail));
         }
         self.wire_sessions.raise(session.identity_key(), frame.sequence_last());
+        expect_holds(frame, session, self.placement.shards_count(), |shard| {
+            self.lane_index(shard).map(|lane| self.lanes[lane].shard())
+        });
         Ok(())
     }
 
@@ -244,11 +246,7 @@ impl Core {
         let caller = session.caller();
         authorize(matched.spec(), &caller)?;
         gate.limits.admit_key(caller.name, now_ms * 1_000)?;
-        let identity = if reads_only(view.kind) {
-            CommandKey::default()
-        } else {
-            session.identify(command.0, view.sequence, command.1)
-        };
+        let identity = session.identity(command.1);
         let Gate { schema, settings, limits, wire_scratch, sealer, .. } = gate;
         let input = Input { command: &view, identity, schema, settings, now_ms };
         let sender =
@@ -268,17 +266,6 @@ impl Core {
             self.dispatch(&Routed { command, identity, extra, ..*routed }, sender, asker)
         })?
     }
-}
-
-const fn reads_only(kind: CommandKind) -> bool {
-    matches!(
-        kind,
-        CommandKind::ReadProduct
-            | CommandKind::ReadCoupon
-            | CommandKind::ReadCart
-            | CommandKind::ReadHold
-            | CommandKind::ReadOrder
-    )
 }
 
 impl Gate {

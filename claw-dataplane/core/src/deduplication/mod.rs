@@ -184,7 +184,17 @@ impl Window {
         }
         self.forget(&identity.key);
         self.write(identity, now_ms, answer, size);
+        self.prefetch_forgotten();
         true
+    }
+
+    /// Asks memory for the place in the index of what is forgotten next.
+    #[inline]
+    fn prefetch_forgotten(&self) {
+        let oldest = self.ring.get(self.tail..).and_then(|rest| rest.first_chunk::<8>());
+        if let Some(front) = oldest {
+            self.index.prefetch(u64::from_le_bytes(*front));
+        }
     }
 
     /// Commands being decided, in the order of their keys.
@@ -300,7 +310,8 @@ impl Window {
     }
 }
 
-/// Keys are digests already: their first bytes are a hash that no client chooses.
+/// Keys are digests already: their first bytes are a hash that no client chooses. An entry begins
+/// with its key.
 fn hash(key: &[u8; 16]) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&key[..8]);

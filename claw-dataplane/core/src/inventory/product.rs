@@ -124,14 +124,14 @@ impl Products {
 
     /// Asks memory for where the search for a product begins.
     #[inline]
-    pub fn prefetch(&self, sku: &str) {
-        self.slab.prefetch_index(sku.as_bytes());
+    pub fn prefetch(&self, sku: &[u8]) {
+        self.slab.prefetch_index(sku);
     }
 
     /// Asks memory for a product: what was asked before should be there by now.
     #[inline]
-    pub fn prefetch_value(&self, sku: &str) {
-        self.slab.prefetch_value(sku.as_bytes());
+    pub fn prefetch_value(&self, sku: &[u8]) {
+        self.slab.prefetch_value(sku);
     }
 
     /// The product's stock, for changes.

@@ -1,7 +1,9 @@
 //! One command: its header, the positions it wants seen, its body, the store's own members.
 
 use claw_common::limits::{BODY_BYTES_MAX, WIRE_AFTER_MAX};
-use claw_common::wire::{AfterEntry, CommandHeader, CommandKind, FLAG_VERSION};
+use claw_common::wire::{
+    AfterEntry, CommandHeader, CommandKind, FLAG_VERSION, HoldBody, LineHeader,
+};
 use zerocopy::FromBytes as _;
 
 use super::ProtocolError;
@@ -47,6 +49,29 @@ impl<'a> CommandView<'a> {
     pub fn sequence_of(bytes: &[u8]) -> u64 {
         let (header, _) = CommandHeader::ref_from_prefix(bytes).expect("split as a command");
         header.sequence.get()
+    }
+
+    /// Whether a command that [`split_command`] gave is of a kind that only reads.
+    pub fn reads_only(bytes: &[u8]) -> bool {
+        let header = CommandHeader::ref_from_prefix(bytes).ok();
+        let kind = header.and_then(|(header, _)| CommandKind::from_code(header.kind));
+        kind.is_some_and(CommandKind::reads_only)
+    }
+
+    /// What the first line of a hold to be created names, unjudged; nothing for other commands.
+    pub fn first_sku_of_hold(bytes: &[u8]) -> Option<&[u8]> {
+        let (header, rest) = CommandHeader::ref_from_prefix(bytes).ok()?;
+        if header.kind != CommandKind::CreateHold as u8 {
+            return None;
+        }
+        let rest = rest.get(usize::from(header.after_count) * size_of::<AfterEntry>()..)?;
+        let (hold, rest) = HoldBody::ref_from_prefix(rest).ok()?;
+        if hold.lines_count.get() == 0 {
+            return None;
+        }
+        let rest = rest.get(usize::from(hold.session_bytes)..)?;
+        let (line, rest) = LineHeader::ref_from_prefix(rest).ok()?;
+        rest.get(..usize::from(line.sku_bytes))
     }
 
     /// Reads a command that [`split_command`] gave.

@@ -54,12 +54,17 @@ pub fn read_frame(bytes: &[u8]) -> Result<Option<Frame<'_>>, ProtocolError> {
 impl Frame<'_> {
     /// Highest number of its commands; 0 without commands.
     pub fn sequence_last(&self) -> u64 {
-        let (mut rest, mut last) = (self.payload, 0);
-        while let Ok((command, after)) = split_command(rest) {
-            last = CommandView::sequence_of(command).max(last);
+        self.commands().map(CommandView::sequence_of).max().unwrap_or(0)
+    }
+
+    /// The bytes of its commands, as far as they are whole.
+    pub fn commands(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.payload;
+        core::iter::from_fn(move || {
+            let (command, after) = split_command(rest).ok()?;
             rest = after;
-        }
-        last
+            Some(command)
+        })
     }
 
     /// Whether the payload is exactly the commands that the header counts.

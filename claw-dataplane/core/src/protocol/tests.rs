@@ -47,6 +47,24 @@ fn a_hold_is_read_in_place() {
 }
 
 #[test]
+fn glance_at_a_command_needs_all_of_what_it_says() {
+    let bytes = hold();
+    // Behind the SKU come the store's own members.
+    let whole = bytes.len() - 2;
+    for cut in 0..whole {
+        assert_eq!(CommandView::first_sku_of_hold(&bytes[..cut]), None, "{cut}");
+    }
+    assert_eq!(CommandView::first_sku_of_hold(&bytes[..whole]), Some(&b"SKU"[..]));
+    for kind in CommandKind::ALL.iter().filter(|kind| **kind != CommandKind::CreateHold) {
+        let mut bytes = hold();
+        bytes[4] = *kind as u8;
+        assert_eq!(CommandView::first_sku_of_hold(&bytes), None, "{kind:?}");
+        assert_eq!(CommandView::reads_only(&bytes), kind.reads_only());
+    }
+    assert!(!CommandView::reads_only(&bytes));
+}
+
+#[test]
 fn what_means_nothing_is_refused() {
     // Kind, flags, positions, number, reserved, and each reserved byte of the body.
     for (at, value) in
@@ -79,6 +97,10 @@ proptest! {
             && let Ok(Asked::Hold(_, _, lines)) = view.asked()
         {
             prop_assert_eq!(lines.iter().count(), lines.count());
+            // The glance that goes before says the same as the reading.
+            let first = lines.iter().next().map(|line| line.sku.as_bytes());
+            prop_assert_eq!(CommandView::first_sku_of_hold(command), first);
         }
+        let _: Option<&[u8]> = CommandView::first_sku_of_hold(&bytes);
     }
 }

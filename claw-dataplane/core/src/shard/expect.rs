@@ -10,7 +10,7 @@ use claw_common::time::UnixMs;
 use super::Shard;
 use super::event::EventKind;
 use super::replay::Replayed;
-use crate::command::{Command, Request};
+use crate::command::{Command, CommandKey, Request};
 use crate::log::{EXPECTED_COUNT, Records};
 
 /// An id at the front of an event.
@@ -50,6 +50,18 @@ impl Shard {
 }
 
 impl Shard {
+    /// Asks for where the search for a command and for a product begins: of a hold to come, whose
+    /// SKU nobody has judged.
+    pub fn expect_hold(&self, identity: &CommandKey, sku: &[u8]) {
+        self.state.window.prefetch(identity);
+        self.state.products.prefetch(sku);
+    }
+
+    /// Asks for a product, some time after [`Shard::expect_hold`].
+    pub fn expect_product(&self, sku: &[u8]) {
+        self.state.products.prefetch_value(sku);
+    }
+
     /// Asks for what the look-ups that begin a decision read: their waits overlap.
     pub(super) fn expect_request(&self, request: &Request<'_>, now_ms: UnixMs) {
         let state = &self.state;
@@ -57,14 +69,25 @@ impl Shard {
         state.window.prefetch_oldest();
         let Command::CreateHold { lines, .. } = request.command else { return };
         if let Some(line) = lines.iter().next() {
-            state.products.prefetch(line.sku);
+            state.products.prefetch(line.sku.as_bytes());
         }
         // As `new_id` will look for it.
         let hold = Id::version_7(now_ms, request.entropy, self.config.shard);
         state.carts.prefetch_index(&hold.0);
         state.holds.prefetch_index(&hold.0);
         state.orders.prefetch_index(&hold.0);
-        state.holds.prefetch_free();
+        let place = state.holds.next_place();
+        state.holds.prefetch_place(place);
+        state.hold_timers.prefetch(place);
+    }
+
+    /// Asks for what a decision goes on with, once its look-ups have waited for the indices.
+    pub(super) fn expect_values(&self, request: &Request<'_>) {
+        if let Command::CreateHold { lines, .. } = request.command
+            && let Some(line) = lines.iter().next()
+        {
+            self.state.products.prefetch_value(line.sku.as_bytes());
+        }
     }
 
     /// Asks for what the ends of the next holds that are due will read.
@@ -78,13 +101,13 @@ impl Shard {
             let hold = &state.holds[place];
             state.holds.prefetch_index(&hold.id.0);
             if let Some(line) = hold.lines.lines().iter().next() {
-                state.products.prefetch(line.sku);
+                state.products.prefetch(line.sku.as_bytes());
             }
         }
         if let Some(place) = state.hold_timers.due_after(FOUND_AHEAD)
             && let Some(line) = state.holds[place].lines.lines().iter().next()
         {
-            state.products.prefetch_value(line.sku);
+            state.products.prefetch_value(line.sku.as_bytes());
         }
     }
 }

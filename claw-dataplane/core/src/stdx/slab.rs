@@ -112,10 +112,10 @@ impl<T: Keyed> KeyedSlab<T> {
         }
     }
 
-    /// Asks memory for the slot that the next insert takes.
+    /// The place that the next insert takes; past the end when there is none.
     #[inline]
-    pub fn prefetch_free(&self) {
-        self.prefetch_place(if self.free == NONE { self.oldest } else { self.free });
+    pub fn next_place(&self) -> u32 {
+        if self.free == NONE { self.oldest } else { self.free }
     }
 
     /// Asks memory for what the next `count` inserts will evict, and for the `count` after them. A

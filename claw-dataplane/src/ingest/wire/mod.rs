@@ -11,6 +11,7 @@
 //! The order of trust is that of HTTP: nothing of a payload is looked at before its tag holds.
 //! Deliberately not here: sockets, clocks, randomness, who decides, and what a command means.
 
+pub mod ahead;
 pub mod answers;
 mod coupon;
 pub mod decode;

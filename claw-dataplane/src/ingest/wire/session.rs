@@ -13,7 +13,7 @@ use claw_common::wire::{
     TAG_BYTES_SIGNATURE, command_digest, identity_key, identity_of, session_keys, session_tag,
 };
 use claw_core::command::{AuthMode, CommandKey};
-use claw_core::protocol::{Frame, split_command};
+use claw_core::protocol::{CommandView, Frame};
 use ed25519_dalek::{Signature, Verifier as _};
 use hmac::Mac as _;
 use subtle::ConstantTimeEq as _;
@@ -75,6 +75,8 @@ pub struct Session {
     next_sequence: u64,
     /// With ed25519: the frame's signature, then what it covers.
     evidence: Vec<u8>,
+    /// What the commands of the frame admitted last are known by.
+    identities: Vec<CommandKey>,
 }
 
 fn bad(detail: &str) -> Problem {
@@ -130,6 +132,7 @@ impl Opening<'_> {
             opened_ms: self.now_ms,
             next_sequence: 1,
             evidence: Vec::new(),
+            identities: Vec::new(),
         };
         Stranger {
             session,
@@ -224,6 +227,7 @@ impl Session {
         }
         (self.key, self.role) = (key.number, key.role);
         self.next_sequence += 1;
+        self.identify(frame);
         Ok(())
     }
 
@@ -243,25 +247,36 @@ impl Session {
         self.evidence.clear();
         self.evidence.extend_from_slice(frame.tag);
         self.evidence.extend_from_slice(base.as_bytes());
-        let mut rest = frame.payload;
-        for _ in 0..frame.header.count.get() {
-            let (command, after) = split_command(rest)?;
+        for command in frame.commands() {
             self.evidence.extend_from_slice(&command_digest(command));
-            rest = after;
         }
         let covered = self.evidence.get(TAG_BYTES_SIGNATURE..).unwrap_or_default();
         check_tag(&key.check, &[covered], frame.tag)
     }
 
-    /// What a command is known by. `place` is its place in the frame admitted last.
-    pub fn identify(&self, command: &[u8], sequence: u64, place: usize) -> CommandKey {
-        let start = TAG_BYTES_SIGNATURE + size_of::<FrameBase>() + place * TAG_BYTES_HASH;
-        // With ed25519 it was hashed already.
-        let digest = match self.evidence.get(start..start + TAG_BYTES_HASH) {
-            Some(digest) if self.auth_mode == AuthMode::Ed25519 => cut(digest),
-            _ => cut(&command_digest(command)),
-        };
-        CommandKey { key: identity_of(&self.identity_key, sequence), digest }
+    /// What the command at this place of the frame admitted last is known by; of one that only
+    /// reads nothing is.
+    pub fn identity(&self, place: usize) -> CommandKey {
+        self.identities[place]
+    }
+
+    fn identify(&mut self, frame: &Frame<'_>) {
+        let Self { evidence, identities, identity_key, auth_mode, .. } = self;
+        identities.clear();
+        // With ed25519 they were hashed already.
+        let covered = evidence.get(TAG_BYTES_SIGNATURE + size_of::<FrameBase>()..);
+        let covered = covered.filter(|_| *auth_mode == AuthMode::Ed25519).unwrap_or_default();
+        let mut digests = covered.chunks_exact(TAG_BYTES_HASH);
+        for command in frame.commands() {
+            let digest = digests.next();
+            if CommandView::reads_only(command) {
+                identities.push(CommandKey::default());
+                continue;
+            }
+            let digest = digest.map_or_else(|| cut(&command_digest(command)), cut);
+            let key = identity_of(identity_key, CommandView::sequence_of(command));
+            identities.push(CommandKey { key, digest });
+        }
     }
 
     /// Who asks.

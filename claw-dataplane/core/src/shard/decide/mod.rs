@@ -89,6 +89,7 @@ impl Shard {
             Known::Deciding => return self.refuse(&mut call, Refusal::StillDeciding),
             Known::OtherBody => return self.refuse(&mut call, Refusal::IdempotencyMismatch),
         }
+        self.expect_values(request);
         if !self.state.window.has_room(now_ms) {
             return self.refuse(&mut call, Refusal::WindowFull);
         }
