@@ -6,7 +6,7 @@ use claw_core::lines::{LinesBuffer, LinesError};
 use claw_core::schema::{BuiltIn, CompiledSchema, FieldValue, Violation, closest};
 use serde_json::{Map, Value};
 
-use super::json::{Fault, Scanner};
+use super::json::{Fault, Scanner, trim_space};
 use crate::ingest::http::Request;
 use crate::ingest::problem::Problem;
 
@@ -89,7 +89,7 @@ pub(super) fn check_content_type(request: &Request<'_>) -> Result<(), Problem> {
 
 /// For requests that say everything in their path.
 pub(super) fn expect_none(request: &Request<'_>) -> Result<(), Problem> {
-    match request.body.trim_ascii() {
+    match trim_space(request.body) {
         b"" | b"{}" => Ok(()),
         _ => Err(Problem::malformed("this request has no body")),
     }

@@ -190,7 +190,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+        while self.peek().is_some_and(is_space) {
             self.at += 1;
         }
     }
@@ -305,6 +305,19 @@ impl<'a> Scanner<'a> {
         }
         self.at - start
     }
+}
+
+/// White space between the parts of a document: less than ASCII has (RFC 8259, section 2, JSON
+/// Grammar).
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+/// The bytes without white space around them.
+pub(super) fn trim_space(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| !is_space(*byte)).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(|byte| !is_space(*byte)).map_or(start, |last| last + 1);
+    &bytes[start..end]
 }
 
 #[cfg(test)]

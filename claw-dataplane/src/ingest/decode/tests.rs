@@ -93,6 +93,17 @@ fn holds_sum_demand_and_go_to_the_shard_of_their_first_sku() {
 }
 
 #[test]
+fn request_without_a_body_takes_the_white_space_of_json_and_no_other() {
+    for body in ["", " \t\r\n", "{}", "\n {}\r\n"] {
+        assert!(with_key("GET /v1/products/a", body).is_ok(), "{body:?}");
+    }
+    for body in ["\u{c}", "\u{c}{}", "{}\u{b}", "{ }", "[]", "{}{}"] {
+        let problem = with_key("GET /v1/products/a", body).unwrap_err();
+        assert_eq!(problem.detail, "this request has no body", "{body:?}");
+    }
+}
+
+#[test]
 fn every_route_makes_its_command() {
     let order = format!("/v1/orders/{HOLD}");
     let rows = [
