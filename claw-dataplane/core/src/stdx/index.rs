@@ -14,6 +14,8 @@ use super::prefetch;
 /// Cells for each entry, in halves: two of three cells are filled at most, so that a look-up of
 /// what is not there passes five on average (the same section, Theorem K).
 const CELLS_PER_ENTRY_HALVES: usize = 3;
+/// Cells in the smallest page that a system gives.
+const CELLS_PER_PAGE: usize = 4096 / size_of::<u64>();
 /// A cell that holds nothing; others hold the hash above the place and one.
 const EMPTY: u64 = 0;
 
@@ -30,11 +32,13 @@ impl PlaceIndex {
     pub fn with_capacity(capacity: usize) -> Self {
         let cells_count = capacity * CELLS_PER_ENTRY_HALVES / 2 + 2;
         assert!(cells_count < 1 << 32, "hashes have 32 bits");
-        // Written, and not taken as zeros: hashes touch it all over, and each first touch of its
-        // memory would be waited for later.
-        let mut cells = Vec::with_capacity(cells_count);
-        cells.resize(cells_count, EMPTY);
-        Self { cells: cells.into_boxed_slice(), capacity, count: 0 }
+        let mut cells = vec![EMPTY; cells_count].into_boxed_slice();
+        // Hashes touch it all over, and each first touch of its memory would be waited for later.
+        // One cell of a page is enough: the system gives the page, and clears it.
+        for cell in cells.iter_mut().step_by(CELLS_PER_PAGE) {
+            *core::hint::black_box(cell) = EMPTY;
+        }
+        Self { cells, capacity, count: 0 }
     }
 
     /// How many places it holds.
