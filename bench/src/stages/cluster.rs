@@ -124,3 +124,53 @@ impl Cluster {
 fn core_id(core: usize) -> CoreId {
     CoreId(u8::try_from(core).expect("at most CORES_MAX"))
 }
+
+#[cfg(test)]
+mod tests {
+    use claw_common::id::shard_of_key;
+    use claw_core::command::{AuthMode, Command, CommandKey};
+    use claw_core::lines::LinesBuffer;
+    use claw_core::outcome::made_hold;
+
+    use super::*;
+    use crate::stages::BATCH_COUNT;
+
+    const CORES_COUNT: u16 = 2;
+    const FILL: Fill = Fill { products_count: 100, holds_count: 0 };
+
+    #[test]
+    fn every_hold_is_answered_once_on_the_core_that_accepted_it() {
+        let mut cluster = Cluster::new(Stage::Append, FILL, CORES_COUNT);
+        let (mut lines, mut crossed_count) = (LinesBuffer::default(), 0);
+        for round in 0..2 {
+            for core in 0..usize::from(CORES_COUNT) {
+                for place in 0..BATCH_COUNT {
+                    let index = core * BATCH_COUNT + place;
+                    let number = round * 1_000 + index;
+                    let sku = FILL.sku(number);
+                    lines.clear();
+                    lines.add(&sku, 1, 0).unwrap();
+                    let shard = shard_of_key(&sku, CORES_COUNT);
+                    crossed_count += usize::from(usize::from(shard.0) != core);
+                    let key = u128::try_from(number + 1).unwrap().to_le_bytes();
+                    let identity = CommandKey { key, digest: key };
+                    let (session, lines, ttl_ms) = ("s", lines.lines(), 1_000);
+                    let command = Command::CreateHold { session, lines, ttl_ms };
+                    let asked = Asked { command, identity, auth_mode: AuthMode::Session };
+                    cluster.decide(&asked, shard, index);
+                }
+                assert_eq!(cluster.next_core(), core + 1 == usize::from(CORES_COUNT));
+            }
+            let mut answered = Vec::new();
+            cluster.finish_batches(|Answered { core, index, outcome, .. }| {
+                assert_eq!(made_hold(outcome), Some(true));
+                assert_eq!(core, index / BATCH_COUNT, "the core that accepted it");
+                answered.push(index);
+            });
+            answered.sort_unstable();
+            let all = 0..usize::from(CORES_COUNT) * BATCH_COUNT;
+            assert!(answered.into_iter().eq(all), "each once");
+        }
+        assert!(crossed_count > BATCH_COUNT, "of 256 holds about half cross: {crossed_count}");
+    }
+}

@@ -76,9 +76,7 @@ impl Shard {
         state.carts.prefetch_index(&hold.0);
         state.holds.prefetch_index(&hold.0);
         state.orders.prefetch_index(&hold.0);
-        let place = state.holds.next_place();
-        state.holds.prefetch_place(place);
-        state.hold_timers.prefetch(place);
+        state.hold_timers.prefetch(state.holds.prefetch_insert());
     }
 
     /// Asks for what a decision goes on with, once its look-ups have waited for the indices.

@@ -112,10 +112,19 @@ impl<T: Keyed> KeyedSlab<T> {
         }
     }
 
-    /// The place that the next insert takes; past the end when there is none.
+    /// Asks memory for what the next insert reads, and for the place that the one after it takes.
+    /// Gives the place of the next one; past the end when there is none.
     #[inline]
-    pub fn next_place(&self) -> u32 {
-        if self.free == NONE { self.oldest } else { self.free }
+    pub fn prefetch_insert(&self) -> u32 {
+        let place = if self.free == NONE { self.oldest } else { self.free };
+        if let Some(slot) = self.slots.get(at(place)) {
+            // Its slot was asked for by the call before this one: there by now.
+            if let Some(victim) = &slot.value {
+                self.prefetch_index(victim.key());
+            }
+            self.prefetch_place(slot.next);
+        }
+        place
     }
 
     /// Asks memory for what the next `count` inserts will evict, and for the `count` after them. A

@@ -198,6 +198,7 @@ impl TimerWheel {
         self.occupied[level] &= !(1 << slot);
         while timer != NONE {
             let node = self.nodes[at(timer)];
+            self.prefetch(node.next);
             if node.deadline <= start {
                 self.nodes[at(timer)].place = Place::Due;
                 self.due.push(Due { deadline: node.deadline, id: node.id, timer });
