@@ -26,7 +26,8 @@ use claw_dataplane::simulate::client::engine::Engine;
 use claw_dataplane::simulate::client::{Options, Protocol, system};
 use claw_dataplane::simulate::progress::{Progress, Style};
 use claw_dataplane::simulate::scenario::HammerTarget;
-use claw_sdk::key::generate_secret;
+use claw_sdk::Signer;
+use claw_sdk::key::{generate_ed25519, generate_secret};
 use serde::Serialize;
 
 use crate::bench::Bench;
@@ -61,19 +62,19 @@ impl Kind {
         }
     }
 
-    fn subject(self, way: &Way) -> Subject {
+    pub(crate) fn subject(self, way: &Way) -> Subject {
         let (system, durability) = match self {
             Self::Echo => ("bare echo", "none: answered at once"),
             Self::Commit => ("bare echo plus commit", "group commit: flushed before each answer"),
         };
         let (system, operation) = match way.protocol {
-            Protocol::Http => (
+            Protocol::Http if way.name == holds::HTTP.name => (
                 system.to_owned(),
                 "the same signed requests, framed, not read; keep-alive, no pipelining".to_owned(),
             ),
-            Protocol::Wire { .. } => (
+            _ => (
                 format!("{system}, {}", way.name),
-                format!("{}; neither tags nor commands are read", way.operation),
+                format!("{}; neither signatures nor bodies are read", way.operation),
             ),
         };
         Subject {
@@ -111,7 +112,11 @@ fn run_once(bench: &Bench, (kind, way): (Kind, &Way), load: Load) -> Result<Run>
     let folder = bench.folder()?;
     // The client signs as it does for a node.
     let secret = generate_secret()?;
-    let (signer, _) = greeting::keys(&secret)?;
+    let signer = if way.signs_ed25519() {
+        Signer::ed25519("front", &generate_ed25519()?.pem)?
+    } else {
+        greeting::keys(&secret)?.0
+    };
     let tongue = match way.protocol {
         Protocol::Http => Tongue::Http,
         Protocol::Wire { .. } => Tongue::Wire { secret: secret.to_string() },
@@ -123,7 +128,7 @@ fn run_once(bench: &Bench, (kind, way): (Kind, &Way), load: Load) -> Result<Run>
         target: server.address,
         tls: None,
         protocol: way.protocol,
-        token_audience: None,
+        token_audience: way.token_audience(),
         users: way.users(load.connections),
         duration: Duration::from_secs(bench.seconds),
         rate: load.rate,
@@ -152,13 +157,13 @@ fn run_once(bench: &Bench, (kind, way): (Kind, &Way), load: Load) -> Result<Run>
 }
 
 /// A bare server, ended with the value.
-struct Server {
+pub(crate) struct Server {
     process: Child,
-    address: SocketAddrV4,
+    pub(crate) address: SocketAddrV4,
 }
 
 impl Server {
-    fn start(kind: Kind, tongue: &Tongue, folder: &Path) -> Result<Self> {
+    pub(crate) fn start(kind: Kind, tongue: &Tongue, folder: &Path) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe().context("find this program")?);
         command.args(["--serve-echo", kind.word(), "--serve-folder"]).arg(folder);
         if let Tongue::Wire { secret } = tongue {

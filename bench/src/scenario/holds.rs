@@ -102,6 +102,21 @@ pub(crate) const WIRES: [Way; 2] = [
 ];
 
 impl Way {
+    /// Whether its key is an ed25519 one, as `claw init` makes it.
+    pub(crate) fn signs_ed25519(&self) -> bool {
+        self.key == "storefront"
+    }
+
+    /// The store for which each shopper bears a token.
+    pub(crate) fn token_audience(&self) -> Option<String> {
+        self.token.then(|| STORE_NAME.to_owned())
+    }
+
+    /// Whether it is encrypted.
+    pub(crate) const fn encrypted(&self) -> bool {
+        matches!(self.carrier, Carrier::Tls)
+    }
+
     /// Shoppers on so many connections.
     pub(crate) const fn users(&self, connections: u32) -> u32 {
         match self.protocol {
@@ -168,7 +183,7 @@ fn run_once(
         authorities: None,
         protocol: way.protocol,
         key: way.key.to_owned(),
-        token_audience: way.token.then(|| STORE_NAME.to_owned()),
+        token_audience: way.token_audience(),
         scenario: popularity.scenario("holds", BEHAVIOUR)?,
         users: way.users(load.connections),
         duration: Duration::from_secs(bench.seconds),

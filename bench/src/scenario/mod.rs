@@ -88,7 +88,16 @@ impl Scenario {
                 measure_ceilings(bench, "http", &holds::HTTP, results)
             }
             Self::Carriers => {
-                measure_ways(bench, "carriers", &holds::CARRIERS, Popularity::Hot, results)
+                measure_ways(bench, "carriers", &holds::CARRIERS, Popularity::Hot, results)?;
+                for way in holds::CARRIERS.iter().filter(|way| bench.wants_way(way.name)) {
+                    if way.encrypted() {
+                        let why = "the bare server speaks no TLS";
+                        results.missing.push(format!("carriers: ceiling of {}: {why}", way.name));
+                    } else {
+                        measure_ceilings(bench, "carriers", way, results)?;
+                    }
+                }
+                Ok(())
             }
             Self::Wire => {
                 measure_ways(bench, "wire", &holds::WIRES, Popularity::Hot, results)?;

@@ -17,12 +17,15 @@ use claw_dataplane::simulate::ledger::{Line, Lines};
 use claw_dataplane::simulate::user::{Manner, Operation, Request};
 use claw_sdk::Signer;
 use claw_sdk::client::now_s;
+use claw_sdk::key::generate_secret;
 use hdrhistogram::Histogram;
 
 use super::filled::{Filled, log_stats};
 use super::holds;
 use super::store::{Popularity, Shape, Store};
 use crate::bench::{Bench, say};
+use crate::ceiling::{Kind, Server, Tongue};
+use crate::greeting;
 use crate::report::Results;
 use crate::row::{self, Load, Row, Run, Subject, histogram};
 
@@ -34,6 +37,8 @@ const CONNECTIONS: [u32; 2] = [64, 256];
 /// more than known.
 const RATE_DEFAULT: u64 = 120_000;
 const RATE_MARGIN_PERCENT: u64 = 150;
+/// Requests made for each second of a server that does nothing.
+const BARE_RATE: u64 = 400_000;
 /// They expire after a second, as our own engine's do.
 const HOLD_TTL_MS: u64 = 1_000;
 /// Shoppers, numbered so that every name is as long as another.
@@ -52,8 +57,10 @@ pub(super) fn measure(bench: &Bench, results: &mut Results) -> Result<()> {
     let rate = known.map_or(RATE_DEFAULT, |rate| rate * RATE_MARGIN_PERCENT / 100);
     for &connections in bench.some(&CONNECTIONS) {
         let load = Load::closed(connections);
-        let row = row::measure(bench, NAME, subject(), load, || run_once(bench, load, rate))?;
-        results.rows.push(row);
+        let mut row = row::measure(bench, NAME, subject(), load, || run_once(bench, load, rate))?;
+        let bare = row::measure(bench, NAME, bare_subject(), load, || run_bare(bench, load))?;
+        row.ceiling_per_second = Some(bare.per_second.median);
+        results.rows.extend([row, bare]);
     }
     Ok(())
 }
@@ -67,16 +74,45 @@ fn subject() -> Subject {
     }
 }
 
+fn bare_subject() -> Subject {
+    let bare = Kind::Echo.subject(&holds::HTTP);
+    Subject { system: format!("{}, asked by wrk", bare.system), ..bare }
+}
+
 fn run_once(bench: &Bench, load: Load, rate: u64) -> Result<Run> {
     let filled = Filled::start(bench, Store::shaped(bench, Shape::default())?)?;
     filled.make_products(&["HOT".to_owned()])?;
+    let signer = Signer::load(&filled.store.path, holds::HTTP.key)?;
+    let count = rate * (bench.seconds + 1);
+    let told = ask(bench, load, &filled.address().to_string(), (signer, count))?;
+    let store = filled.stop()?;
+    let granted = log_stats(bench, &store)?["kinds"]["hold-granted"]["count"].as_u64();
+    let granted = granted.context("claw log stats counts holds")?;
+    let excuse = told.excuse(granted, u64::from(load.connections), count);
+    Ok(Run { excuse, ..Run::new(told.per_second(), told.latencies) })
+}
+
+/// The same requests to a server that reads none of them: what `wrk` can do at most.
+fn run_bare(bench: &Bench, load: Load) -> Result<Run> {
+    let folder = bench.folder()?;
+    let server = Server::start(Kind::Echo, &Tongue::Http, folder.path())?;
+    let (signer, _) = greeting::keys(&generate_secret()?)?;
+    let count = BARE_RATE * (bench.seconds + 1);
+    let told =
+        Bench::on_load_core(|| ask(bench, load, &server.address.to_string(), (signer, count)))??;
+    let excuse = told.client_excuse(u64::from(load.connections), count);
+    Ok(Run { excuse, ..Run::new(told.per_second(), told.latencies) })
+}
+
+/// Signs requests and has `wrk` send them.
+fn ask(bench: &Bench, load: Load, address: &str, signed: (Signer, u64)) -> Result<Told> {
+    let (signer, count) = signed;
     let folder = bench.folder()?;
     let requests = folder.path().join("requests");
-    let count = rate * (bench.seconds + 1);
     say(&format!("wrk: signing {count} requests"))?;
-    let request_bytes = sign(&filled, &requests, count)?;
+    let request_bytes = sign(signer, address, &requests, count)?;
     std::fs::write(folder.path().join("send.lua"), SCRIPT)?;
-    let url = format!("http://{}", filled.address());
+    let url = format!("http://{address}");
     // This thread is on the load's core, and so is what it starts.
     let output = Command::new(NAME)
         .args(["--threads=1", "--script=send.lua", &format!("--timeout={TIMEOUT}")])
@@ -90,18 +126,12 @@ fn run_once(bench: &Bench, load: Load, rate: u64) -> Result<Run> {
         .context("start wrk")?;
     let talk = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "wrk: {talk}{}", String::from_utf8_lossy(&output.stderr));
-    let store = filled.stop()?;
-    let told = Told::read(&talk)?;
-    let granted = log_stats(bench, &store)?["kinds"]["hold-granted"]["count"].as_u64();
-    let granted = granted.context("claw log stats counts holds")?;
-    let excuse = told.excuse(granted, u64::from(load.connections), count);
-    Ok(Run { excuse, ..Run::new(told.per_second(), told.latencies) })
+    Told::read(&talk)
 }
 
 /// Writes signed holds; gives the length of each.
-fn sign(filled: &Filled, path: &Path, count: u64) -> Result<usize> {
-    let signer = Arc::new(Signer::load(&filled.store.path, holds::HTTP.key)?);
-    let mut writer = RequestWriter::new(&filled.address().to_string(), "wrk-", signer);
+fn sign(signer: Signer, address: &str, path: &Path, count: u64) -> Result<usize> {
+    let mut writer = RequestWriter::new(address, "wrk-", Arc::new(signer));
     let scenario = Popularity::Hot.scenario(NAME, holds::BEHAVIOUR)?;
     let mut lines = Lines::default();
     lines.push(Line { product: 0, quantity: 1 });
@@ -172,13 +202,22 @@ impl Told {
         u64::try_from(rate).unwrap_or(u64::MAX)
     }
 
+    /// Why the run does not count, as far as the client knows.
+    fn client_excuse(&self, connections: u64, made: u64) -> Option<String> {
+        if self.errors > 0 {
+            Some(format!("wrk counted {} errors", self.errors))
+        } else if self.requests + connections > made {
+            Some(format!("{made} requests were too few: some were sent twice"))
+        } else {
+            None
+        }
+    }
+
     /// Why the run does not count: what the log has must be what was answered.
     fn excuse(&self, granted: u64, connections: u64, made: u64) -> Option<String> {
         let answered = self.requests;
-        if self.errors > 0 {
-            Some(format!("wrk counted {} errors", self.errors))
-        } else if answered + connections > made {
-            Some(format!("{made} requests were too few: some were sent twice"))
+        if let Some(excuse) = self.client_excuse(connections, made) {
+            Some(excuse)
         } else if !(answered..=answered + connections).contains(&granted) {
             Some(format!("{answered} answers, but {granted} holds in the log"))
         } else {
