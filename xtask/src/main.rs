@@ -17,6 +17,7 @@ mod lint;
 mod machine;
 mod process;
 mod programs;
+mod sanitize;
 mod setup;
 mod steps;
 mod test;
@@ -45,6 +46,7 @@ enum Verb {
     Fmt(fmt::FmtArgs),
     Fuzz(fuzz::FuzzArgs),
     Lint(lint::LintArgs),
+    Sanitize(sanitize::SanitizeArgs),
     Setup(setup::SetupArgs),
     Test(test::TestArgs),
     Tidy(tidy::TidyArgs),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Fmt(args) => fmt::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Lint(args) => Ok(lint::run(&args)),
+        Verb::Sanitize(args) => Ok(sanitize::run(&args)),
         Verb::Setup(args) => setup::run(&args),
         Verb::Test(args) => Ok(test::run(&args)),
         Verb::Tidy(args) => tidy::run(&args),

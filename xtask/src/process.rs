@@ -47,6 +47,11 @@ impl Task {
         Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), remedy)
     }
 
+    /// A nightly cargo, through rustup: ours would go on with the pinned toolchain.
+    pub(crate) fn cargo_nightly(remedy: &str) -> Self {
+        Self::new("cargo", remedy).args(["+nightly"])
+    }
+
     pub(crate) fn args<I>(mut self, args: I) -> Self
     where
         I: IntoIterator,

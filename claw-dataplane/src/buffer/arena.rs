@@ -67,7 +67,10 @@ impl Arena {
         let map_failed =
             |source: io::Error| BufferError::Map { purpose: PURPOSE, size_bytes, source };
         let mut map = MmapOptions::new().len(size_bytes).map_anon().map_err(map_failed)?;
-        if let Err(error) = map.advise(Advice::HugePage) {
+        // Miri has no notion of advice.
+        if !cfg!(miri)
+            && let Err(error) = map.advise(Advice::HugePage)
+        {
             log::debug!("the log arena uses small pages: {error}");
         }
         map.fill(0);

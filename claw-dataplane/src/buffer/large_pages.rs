@@ -111,8 +111,11 @@ fn map(size: usize) -> *mut u8 {
     if start == libc::MAP_FAILED {
         return ptr::null_mut();
     }
-    // SAFETY: the map was just made with this length. Refused advice changes nothing.
-    unsafe { libc::madvise(start, length, libc::MADV_HUGEPAGE) };
+    // Miri has no notion of advice.
+    if !cfg!(miri) {
+        // SAFETY: the map was just made with this length. Refused advice changes nothing.
+        unsafe { libc::madvise(start, length, libc::MADV_HUGEPAGE) };
+    }
     remember(start.addr(), length);
     start.cast()
 }
@@ -190,6 +193,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "has no notion of advice")]
     fn populated_memory_is_there_and_as_it_was() {
         let layout = layout(4 * LARGE_BYTES_MIN);
         // SAFETY: the size is not zero.

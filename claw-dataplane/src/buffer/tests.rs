@@ -63,3 +63,12 @@ fn dropped_buffer_is_lent_again() {
     drop(received);
     assert!(pool.is_replenished());
 }
+
+#[test]
+#[ignore = "wrong on purpose: `cargo xtask sanitize` looks whether AddressSanitizer finds it"]
+fn canary_reads_behind_its_allocation() {
+    let bytes = vec![1_u8; 24].into_boxed_slice();
+    // SAFETY: there is none, and that is what the canary is for. No ordinary test run runs it.
+    let behind = unsafe { bytes.as_ptr().add(24).read_volatile() };
+    std::hint::black_box(behind);
+}

@@ -149,7 +149,7 @@ impl Compiler {
     fn cargo(self, remedy: &str) -> Task {
         match self {
             Self::Pinned => Task::cargo(remedy),
-            Self::Nightly => Task::new("cargo", remedy).args(["+nightly"]),
+            Self::Nightly => Task::cargo_nightly(remedy),
             Self::PinnedAsNightly => Task::cargo(remedy).env("RUSTC_BOOTSTRAP", "1"),
         }
     }
