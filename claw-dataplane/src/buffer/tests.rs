@@ -69,6 +69,6 @@ fn dropped_buffer_is_lent_again() {
 fn canary_reads_behind_its_allocation() {
     let bytes = vec![1_u8; 24].into_boxed_slice();
     // SAFETY: there is none, and that is what the canary is for. No ordinary test run runs it.
-    let behind = unsafe { bytes.as_ptr().add(24).read_volatile() };
+    let behind = unsafe { bytes.as_ptr().wrapping_add(24).read_volatile() };
     std::hint::black_box(behind);
 }

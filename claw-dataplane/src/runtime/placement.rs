@@ -80,7 +80,7 @@ impl Placement {
     }
 
     /// The shards of a core, ascending.
-    pub fn shards_of(&self, core: CoreId) -> impl Iterator<Item = ShardId> + '_ {
+    pub fn shards_of(&self, core: CoreId) -> impl Iterator<Item = ShardId> + Clone + '_ {
         (0..self.shards_count).map(ShardId).filter(move |&shard| self.core_of(shard) == core)
     }
 

@@ -2,9 +2,11 @@
 //!
 //! Owns when these things happen: what became durable is taken every [`FOLLOW_INTERVAL`], roots are
 //! signed every `checkpoint_interval_ms` while there are new records, receipts are made as they are
-//! asked for. Runs away from the cores when there is such a place, reads the log past the page
-//! cache, and never makes a core wait. Ends after the cores, with a last checkpoint over all they
-//! wrote. What cannot be signed on stops the node: see `log::proof`.
+//! asked for. Runs away from the cores when there is such a place and gives way to them where there
+//! is not, reads the log past the page cache, and never makes a core wait: where the cores make
+//! records faster than it can hash them, checkpoints are signed as often as ever, and cover what it
+//! has come to. Ends after the cores, with a last checkpoint over all they wrote. What cannot be
+//! signed on stops the node: see `log::proof`.
 
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -16,8 +18,8 @@ use claw_common::id::{Id, ShardId};
 use crate::config::Config;
 use crate::log::LogPaths;
 use crate::log::proof::{
-    Follower, FollowerStart, NodeKey, ProofError, ReceiptDraft, ShardProofs, ShardProofsStart,
-    catch_up,
+    Follower, FollowerStart, NodeKey, ProofError, Pursuit, ReceiptDraft, ShardProofs,
+    ShardProofsStart, catch_up, pursue,
 };
 use crate::node::clock::Clock;
 use crate::node::proofs::{ProofAnswer, ProofMail, ProofOffice, ProofRequest};
@@ -27,10 +29,12 @@ use crate::ring::RingWaker;
 use super::error::{BootError, chain};
 use super::fatal::{FatalReason, fatal};
 use super::open::Opened;
-use super::placement::{Placement, run_on};
+use super::placement::{Courtesy, Placement, give_way, run_on};
 
 /// How often durable blocks are taken: a busy core writes a few MB in this time.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(20);
+/// How long they are taken at once, a stream: a receipt waits for no more of it.
+const FOLLOW_MAX: Duration = Duration::from_millis(20);
 
 /// Everything but the cores' bells, which exist only once the cores do.
 #[derive(Debug)]
@@ -101,6 +105,7 @@ impl ProverSeed {
         #[expect(clippy::disallowed_methods, reason = "runtime/ is where threads start")]
         std::thread::spawn(move || {
             run_on(&self.cpus);
+            give_way(Courtesy::Beside);
             let followers = self.followers.iter().cloned().map(Follower::new).collect();
             let mut prover = Prover { seed: self, followers, wakers, clock: Clock::start() };
             if let Err(error) = prover.run() {
@@ -122,18 +127,23 @@ impl Prover {
     fn run(&mut self) -> Result<(), ProofError> {
         catch_up(&self.seed.paths, &mut self.seed.shards, &self.seed.ends)?;
         let mut followed = Instant::now();
+        let mut pursuit = Pursuit::Level;
         let mut signed: Option<Instant> = None;
         loop {
-            match self.seed.office.requests.recv_timeout(FOLLOW_INTERVAL) {
+            let wait = match pursuit {
+                Pursuit::Level => FOLLOW_INTERVAL,
+                Pursuit::Behind => Duration::ZERO,
+            };
+            match self.seed.office.requests.recv_timeout(wait) {
                 Ok(request) => self.answer(&request)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.follow()?;
+                    while self.follow()? == Pursuit::Behind {}
                     return self.sign();
                 }
             }
-            if followed.elapsed() >= FOLLOW_INTERVAL {
-                self.follow()?;
+            if pursuit == Pursuit::Behind || followed.elapsed() >= FOLLOW_INTERVAL {
+                pursuit = self.follow()?;
                 followed = Instant::now();
             }
             if signed.is_none_or(|signed| signed.elapsed() >= self.seed.interval) {
@@ -143,32 +153,20 @@ impl Prover {
         }
     }
 
-    /// Takes every block that has become durable.
-    fn follow(&mut self) -> Result<(), ProofError> {
+    /// Takes blocks that have become durable, some of each stream.
+    fn follow(&mut self) -> Result<Pursuit, ProofError> {
         let ProverSeed { shards, placement, shared, .. } = &mut self.seed;
+        let durable = |shard| shared.position(shard).unwrap_or(0);
+        let mut all = Pursuit::Level;
         for (core, follower) in placement.cores().zip(&mut self.followers) {
-            let behind = |shards: &[ShardProofs]| {
-                placement.shards_of(core).any(|shard| {
-                    shards[usize::from(shard.0)].size() < shared.position(shard).unwrap_or(0)
-                })
-            };
-            while behind(shards) {
-                let place = match follower.peek()? {
-                    None => break,
-                    Some(view) => view.shard(),
-                };
-                let at = follower.place();
-                if let (Some(shard), Some(at)) = (place, at) {
-                    let Some(view) = follower.peek()? else { break };
-                    if view.sequence_last() > shared.position(shard).unwrap_or(0) {
-                        break;
-                    }
-                    shards[usize::from(shard.0)].take_block(&at, &view);
-                }
-                follower.advance();
+            let start = Instant::now();
+            let goes_on = &mut || start.elapsed() < FOLLOW_MAX;
+            let stream_shards = placement.shards_of(core);
+            if pursue(follower, shards, &stream_shards, &durable, goes_on)? == Pursuit::Behind {
+                all = Pursuit::Behind;
             }
         }
-        Ok(())
+        Ok(all)
     }
 
     fn sign(&mut self) -> Result<(), ProofError> {

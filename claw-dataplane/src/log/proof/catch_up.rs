@@ -51,6 +51,7 @@ fn feed(
     let (log, tails) = StoreLog::read(paths, scope, &mut |_| {})?;
     let mut chains = ShardChains::new(starts);
     let mut last_block = (u16::MAX, 0);
+    let mut failed = None;
     let flow = log.replay(&tails, &mut chains, &mut |view, record| {
         let shard = usize::from(record.shard.0);
         let block = (view.header().stream.get(), view.stream_sequence());
@@ -58,13 +59,13 @@ fn feed(
         if block != last_block && view.sequence_last() <= ends[shard] {
             last_block = block;
             if let Some(at) = place_of(&tails, view) {
-                shards[shard].take_block(&at, view);
+                failed = shards[shard].take_block(&at, view).err();
             }
         }
-        ControlFlow::Continue(())
+        if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    let _whole: ControlFlow<()> = flow.map_err(ReadError::Chain)?;
-    Ok(())
+    let _ended: ControlFlow<()> = flow.map_err(ReadError::Chain)?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// A stream's blocks lie in the order of their numbers, without gaps.

@@ -16,6 +16,7 @@
 //!   acknowledged records, and a node does not start on it.
 //! - A root is signed only with a consistency proof to the root before it in hand.
 //! - Tree and places are flushed before the checkpoint that relies on them is written.
+//! - What is not written yet is a piece at most, however far behind the log a tree is.
 //!
 //! Deliberately not here: which thread does this (`runtime/prover.rs`), who may ask for a receipt
 //! (`ingest`), which records an order has (`claw-core`).
@@ -29,6 +30,7 @@ mod error;
 mod follower;
 mod node_key;
 mod places;
+mod pursue;
 mod receipt;
 mod shard_proofs;
 mod tree_file;
@@ -44,6 +46,7 @@ pub use error::ProofError;
 pub use follower::{Follower, FollowerStart};
 pub use node_key::{NodeKey, parse_public_key};
 pub use places::{BlockAt, PlacesFile, places_path};
+pub use pursue::{Pursuit, pursue};
 pub use receipt::{RECEIPT_FORMAT, ReceiptDraft};
 pub use shard_proofs::{Proved, ShardProofs, ShardProofsStart};
 pub use tree_file::{TreeFile, TreeReader, tree_path};

@@ -20,6 +20,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::log::ReadError;
 
 const ENTRY_BYTES: usize = size_of::<Entry>();
+/// Pending entries are written once there are so many.
+const PENDING_BYTES_MAX: usize = 64 << 10;
 const CHECKED_BYTES: usize = ENTRY_BYTES - size_of::<U32>();
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -96,7 +98,7 @@ impl PlacesFile {
     }
 
     /// Adds a block.
-    pub fn append(&mut self, at: &BlockAt) {
+    pub fn append(&mut self, at: &BlockAt) -> Result<(), ReadError> {
         let mut entry = Entry {
             first: at.first.into(),
             generation: at.generation.into(),
@@ -108,10 +110,11 @@ impl PlacesFile {
         };
         entry.check = crc32c(&entry.as_bytes()[..CHECKED_BYTES]).into();
         self.pending.extend_from_slice(entry.as_bytes());
+        if self.pending.len() >= PENDING_BYTES_MAX { self.write() } else { Ok(()) }
     }
 
     /// Writes what is pending.
-    pub fn write(&mut self) -> Result<(), ReadError> {
+    fn write(&mut self) -> Result<(), ReadError> {
         let entry_bytes = u64::try_from(ENTRY_BYTES).unwrap_or(1);
         let written = self.file.write_all_at(&self.pending, self.count * entry_bytes);
         written.map_err(ReadError::file("write", &self.path))?;

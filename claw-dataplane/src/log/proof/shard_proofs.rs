@@ -118,17 +118,17 @@ impl ShardProofs {
     }
 
     /// Takes the records of a durable block that are not in the tree yet.
-    pub fn take_block(&mut self, at: &BlockAt, view: &BlockView<'_>) {
+    pub fn take_block(&mut self, at: &BlockAt, view: &BlockView<'_>) -> Result<(), ProofError> {
         let known = self.tree.size();
         if view.sequence_last() <= known {
-            return;
+            return Ok(());
         }
+        self.unwritten = true;
         for record in view.records().filter(|record| record.sequence > known) {
             assert_eq!(record.sequence, self.tree.size() + 1, "fed in the shard's order");
-            self.tree.append(leaf_hash(self.start.store.0, &record));
+            self.tree.append(leaf_hash(self.start.store.0, &record))?;
         }
-        self.places.append(at);
-        self.unwritten = true;
+        Ok(self.places.append(at)?)
     }
 
     /// Signs a checkpoint when there are new records; says whether it did.

@@ -201,7 +201,7 @@ fn follower_takes_blocks_as_they_come_over_the_end_of_a_segment() {
             if shard_of.is_some() {
                 let at = follower.place().unwrap();
                 let view = follower.peek().unwrap().unwrap();
-                shard.take_block(&at, &view);
+                shard.take_block(&at, &view).unwrap();
             }
             follower.advance();
             taken += 1;
@@ -228,6 +228,43 @@ fn follower_takes_blocks_as_they_come_over_the_end_of_a_segment() {
         frontier.append(leaf, &mut |_| {});
     }
     assert_eq!(frontier.root(), root);
+}
+
+#[test]
+fn tree_that_is_behind_is_signed_as_far_as_it_is_and_keeps_little_in_memory() {
+    const BLOCKS: u64 = 50;
+    let mut store = Store::new(1, 4);
+    let recovered = store.start(1, &mut Seen::default()).unwrap();
+    let begin = FollowerStart::behind(store.paths.data.clone(), &recovered.streams[0]);
+    let mut follower = Follower::new(begin);
+    let mut shards = vec![ShardProofs::open(start(&store, SHARD), 0).unwrap()];
+    let records: Vec<&[u8]> = (0..100).map(|_| &b"x"[..]).collect();
+    for _ in 0..BLOCKS {
+        store.append(0, 0, &records);
+    }
+    let durable = |_| BLOCKS * 100;
+    let mut pursue = |shards: &mut [ShardProofs], blocks: u64| {
+        let mut left = blocks;
+        let goes_on = &mut || {
+            left -= 1;
+            left > 0
+        };
+        pursue(&mut follower, shards, &[SHARD].into_iter(), &durable, goes_on).unwrap()
+    };
+    assert_eq!(pursue(&mut shards, 3), Pursuit::Behind);
+    assert!(shards[0].sign(&key(), 1_000).unwrap());
+    assert_eq!((shards[0].size(), shards[0].signed_size()), (300, 300));
+    assert_eq!(pursue(&mut shards, BLOCKS), Pursuit::Level);
+    assert_eq!(shards[0].size(), BLOCKS * 100);
+    let tree_bytes = || fs::metadata(tree_path(&store.paths.proofs, SHARD)).unwrap().len();
+    let all_bytes = claw_core::merkle::stored_count(BLOCKS * 100) * 32;
+    let piece_bytes = u64::try_from(crate::log::pace::PIECE_BYTES).unwrap();
+    assert!(all_bytes - tree_bytes() < piece_bytes, "written before anybody signs");
+    assert!(shards[0].sign(&key(), 2_000).unwrap());
+    assert_eq!(tree_bytes(), all_bytes);
+    for sequence in [1, 301, BLOCKS * 100] {
+        shards[0].prove(sequence).unwrap();
+    }
 }
 
 #[test]

@@ -7,13 +7,16 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use claw_common::id::ShardId;
-use claw_core::merkle::{Frontier, Hash, NodePlace, stored_count};
+use claw_core::merkle::{Frontier, Hash, LEVELS_MAX, NodePlace, stored_count};
 
 use crate::log::{ReadError, pace};
 
 const NODE_BYTES: u64 = 32;
+/// Pending nodes are written once there are so many: with those of another leaf they are a piece.
+const PENDING_BYTES_MAX: usize = pace::PIECE_BYTES - (LEVELS_MAX + 1) * size_of::<Hash>();
 
 /// Where a shard's tree is.
 pub fn tree_path(proofs: &Path, shard: ShardId) -> PathBuf {
@@ -52,7 +55,8 @@ impl TreeFile {
         }
         let written_bytes = stored_count(size) * NODE_BYTES;
         file.set_len(written_bytes).map_err(ReadError::file("cut", &path))?;
-        Ok(Some(Self { file, path, frontier, pending: Vec::new(), written_bytes }))
+        let pending = Vec::with_capacity(pace::PIECE_BYTES);
+        Ok(Some(Self { file, path, frontier, pending, written_bytes }))
     }
 
     /// Begins anew.
@@ -61,7 +65,7 @@ impl TreeFile {
         let mut options = OpenOptions::new();
         let opened = options.read(true).write(true).create(true).truncate(true).open(&path);
         let file = opened.map_err(ReadError::file("create", &path))?;
-        let (frontier, pending) = (Frontier::default(), Vec::new());
+        let (frontier, pending) = (Frontier::default(), Vec::with_capacity(pace::PIECE_BYTES));
         Ok(Self { file, path, frontier, pending, written_bytes: 0 })
     }
 
@@ -75,29 +79,32 @@ impl TreeFile {
         self.frontier.root()
     }
 
-    /// Adds a leaf's hash.
-    pub fn append(&mut self, leaf: Hash) {
+    /// Adds a leaf's hash. Whenever the nodes fill a piece they are written, and the device is left
+    /// to the log's commits for as long as that took.
+    pub fn append(&mut self, leaf: Hash) -> Result<(), ReadError> {
         let pending = &mut self.pending;
         self.frontier.append(leaf, &mut |node| pending.extend_from_slice(node));
-    }
-
-    /// Writes what is pending, so that proofs can be read.
-    pub fn write(&mut self) -> Result<(), ReadError> {
-        let written = self.file.write_all_at(&self.pending, self.written_bytes);
-        written.map_err(ReadError::file("write", &self.path))?;
-        self.written_bytes += u64::try_from(self.pending.len()).unwrap_or(0);
-        self.pending.clear();
+        if self.pending.len() > PENDING_BYTES_MAX {
+            let start = Instant::now();
+            self.write()?;
+            pace::leave_half(start.elapsed());
+        }
         Ok(())
     }
 
-    /// Makes all of it durable, leaving the device to the log's commits between pieces.
+    /// Makes all of it durable.
     pub fn flush(&mut self) -> Result<(), ReadError> {
-        let pending = &self.pending;
-        pace::write_durably(&self.file, pending, self.written_bytes, &mut pace::leave_half)
-            .map_err(ReadError::file("write", &self.path))?;
-        self.written_bytes += u64::try_from(pending.len()).unwrap_or(0);
-        self.pending.clear();
+        self.write()?;
         self.file.sync_data().map_err(ReadError::file("flush", &self.path))
+    }
+
+    /// Writes what is pending: a piece at most.
+    fn write(&mut self) -> Result<(), ReadError> {
+        pace::write_durably(&self.file, &self.pending, self.written_bytes, &mut pace::leave_half)
+            .map_err(ReadError::file("write", &self.path))?;
+        self.written_bytes += u64::try_from(self.pending.len()).unwrap_or(0);
+        self.pending.clear();
+        Ok(())
     }
 
     /// A node that was written.
