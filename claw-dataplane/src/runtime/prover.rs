@@ -5,8 +5,9 @@
 //! asked for. Runs away from the cores when there is such a place and gives way to them where there
 //! is not, reads the log past the page cache, and never makes a core wait: where the cores make
 //! records faster than it can hash them, checkpoints are signed as often as ever, and cover what it
-//! has come to. Ends after the cores, with a last checkpoint over all they wrote. What cannot be
-//! signed on stops the node: see `log::proof`.
+//! has come to. Ends after the cores, with a last checkpoint over all they wrote, or over what it
+//! comes to in [`LAST_FOLLOW_MAX`]: the next start goes on from there. What cannot be signed on
+//! stops the node: see `log::proof`.
 
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -35,6 +36,9 @@ use super::placement::{Courtesy, Placement, give_way, run_on};
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(20);
 /// How long they are taken at once, a stream: a receipt waits for no more of it.
 const FOLLOW_MAX: Duration = Duration::from_millis(20);
+
+/// How long the end of a node waits for trees that are behind: a service manager waits for 90 s.
+const LAST_FOLLOW_MAX: Duration = Duration::from_secs(10);
 
 /// Everything but the cores' bells, which exist only once the cores do.
 #[derive(Debug)]
@@ -138,7 +142,7 @@ impl Prover {
                 Ok(request) => self.answer(&request)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    while self.follow()? == Pursuit::Behind {}
+                    self.follow_to_the_end()?;
                     return self.sign();
                 }
             }
@@ -151,6 +155,20 @@ impl Prover {
                 signed = Some(Instant::now());
             }
         }
+    }
+
+    /// No more blocks come: takes those that are left.
+    fn follow_to_the_end(&mut self) -> Result<(), ProofError> {
+        let start = Instant::now();
+        while self.follow()? == Pursuit::Behind {
+            if start.elapsed() >= LAST_FOLLOW_MAX {
+                log::warn!(
+                    "the proofs' trees are behind the log; the next start goes on with them"
+                );
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Takes blocks that have become durable, some of each stream.
