@@ -36,7 +36,6 @@ use super::placement::{Courtesy, Placement, give_way, run_on};
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(20);
 /// How long they are taken at once, a stream: a receipt waits for no more of it.
 const FOLLOW_MAX: Duration = Duration::from_millis(20);
-
 /// How long the end of a node waits for trees that are behind: a service manager waits for 90 s.
 const LAST_FOLLOW_MAX: Duration = Duration::from_secs(10);
 

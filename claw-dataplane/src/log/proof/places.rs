@@ -20,9 +20,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::log::ReadError;
 
 const ENTRY_BYTES: usize = size_of::<Entry>();
+const CHECKED_BYTES: usize = ENTRY_BYTES - size_of::<U32>();
 /// Pending entries are written once there are so many.
 const PENDING_BYTES_MAX: usize = 64 << 10;
-const CHECKED_BYTES: usize = ENTRY_BYTES - size_of::<U32>();
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
