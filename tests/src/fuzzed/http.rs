@@ -3,7 +3,7 @@
 //! The promises: the requests found do not depend on how the bytes were cut; after a refusal
 //! nothing more is read; a request that is written again, canonically, is read as the same request
 //! (so no proxy that normalises can be made to see another one); bodies and heads keep their
-//! bounds. Deliberately not here: what is in a body ([`super::bodies`]).
+//! bounds. Deliberately not here: what is in a body ([`super::body`]).
 
 use claw_common::limits::{BODY_BYTES_MAX, HEADERS_MAX};
 use claw_dataplane::ingest::http::{Connection, Event, Flow, Request, Timeouts};

@@ -11,7 +11,7 @@
 //! | a command has one answer in the log | [`once`] | each durable record |
 //! | a hold ends once, in one way | [`terminal`] | each durable record |
 //! | a hold expires exactly, never early | [`expiry`] | each durable record |
-//! | a line is served in order | [`line`] | each durable record |
+//! | a line is served in order | [`mod@line`] | each durable record |
 //! | an order follows its transition table | [`orders`] | each durable record |
 //! | money captured is orders placed, nothing else is held | [`payments`] | at rest |
 //! | an answer fits its question, a repeated one is the first again | [`answers`] | each answer |

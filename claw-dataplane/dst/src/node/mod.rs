@@ -9,7 +9,7 @@
 //!
 //! - [`lane`]: one shard and what waits for its blocks.
 //! - [`stream`]: one core's writes, superblocks and segments.
-//! - [`start`]: from what is durable to a running node.
+//! - [`mod@start`]: from what is durable to a running node.
 //!
 //! Deliberately not here: sockets, signatures, JSON, threads.
 
