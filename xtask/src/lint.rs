@@ -40,7 +40,7 @@ pub(crate) fn clippy() -> Result<()> {
         .run()
 }
 
-fn documentation() -> Result<()> {
+pub(crate) fn documentation() -> Result<()> {
     Task::cargo("mend the link named above")
         .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
         .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links")

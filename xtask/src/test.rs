@@ -1,8 +1,9 @@
 //! `cargo xtask test`: everything that must hold, in one command.
 //!
-//! Steps: set-up, format, tidy, clippy, build, tests, documentation tests, simulated seeds. All of
-//! them run whatever fails, and the last line is the sum. Programs and tests are built by one
-//! cargo call, so that features are resolved once and nothing is compiled twice.
+//! Steps: set-up, format, tidy, clippy, documentation links, build, tests, documentation tests,
+//! simulated seeds. All of them run whatever fails, and the last line is the sum. Programs and
+//! tests are built by one cargo call, so that features are resolved once and nothing is compiled
+//! twice.
 //!
 //! Conventions the tests keep: a test whose name starts with `slow_` is skipped by `--quick`;
 //! whole-process tests find the node through `CLAW_BIN`, or beside themselves when it is not set.
@@ -32,7 +33,7 @@ Examples:
 Tests only one part (any cargo argument works):
   cargo test -p claw-core inventory")]
 pub(crate) struct TestArgs {
-    /// Skip clippy, documentation tests, most simulated seeds and the tests named slow_*
+    /// Skip clippy, documentation, most simulated seeds and the tests named slow_*
     #[arg(long)]
     quick: bool,
 }
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &TestArgs) -> ExitCode {
     steps.check("tidy", tidy::check);
     if !args.quick {
         steps.check("clippy", lint::clippy);
+        steps.check("documentation links", lint::documentation);
     }
     steps.check("build programs and tests", build);
     let pace = if args.quick { Pace::Quick } else { Pace::Whole };
